@@ -1,0 +1,52 @@
+using Umbra.Core.Basics;
+
+namespace Umbra.Core.Api;
+
+/// <summary>How a VM is protected. Defaults suit a general server.</summary>
+public sealed record ProtectionPolicy
+{
+    /// <summary>Whether the VM has a shadow at all.</summary>
+    public bool Enabled { get; init; } = true;
+
+    /// <summary>Time between epochs while all is quiet. 25 ms to 1 hour.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>An epoch put off for lack of change is cut after this at the latest.</summary>
+    public TimeSpan IntervalMax { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>An epoch with less than this to send is put off, up to <see cref="IntervalMax"/>. 0: never.</summary>
+    public long ThresholdLowBytes { get; init; }
+
+    /// <summary>Budget of one epoch's pause; pre-copy rounds go on until the last copy fits it.</summary>
+    public TimeSpan PauseBudget { get; init; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Bytes of last-sent pages kept as references for deltas.</summary>
+    public long ReferenceCacheBytes { get; init; } = 64L * Sizes.MiB;
+
+    /// <summary>Disk writes kept until acknowledged; beyond it the disk is copied anew when the link is back.</summary>
+    public long DiskLogBytes { get; init; } = 64L * Sizes.MiB;
+
+    /// <summary>Verified epochs that the shadow can be rolled back to, besides the newest.</summary>
+    public int KnownGoodEpochs { get; init; } = 1;
+
+    /// <summary>Who starts a takeover after a proven death of the primary.</summary>
+    public TakeoverMode Takeover { get; init; } = TakeoverMode.Manual;
+
+    /// <summary>
+    /// With automatic takeover: a primary that reaches neither controller nor shadow for this long pauses its VM.
+    /// </summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Seeding and resync send at most this many bytes a second; 0: no limit.</summary>
+    public long ResyncBytesPerSecond { get; init; }
+}
+
+/// <summary>Who starts a takeover.</summary>
+public enum TakeoverMode
+{
+    /// <summary>A person, by <c>umbra takeover</c>.</summary>
+    Manual = 0,
+
+    /// <summary>The controller, as soon as the proof is complete; the primary runs under a lease.</summary>
+    Automatic = 1,
+}
