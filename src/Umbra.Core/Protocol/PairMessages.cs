@@ -28,8 +28,13 @@ public sealed record SourceHello(
 /// <param name="Generation">Newest generation it has promised itself to.</param>
 /// <param name="Committed">Epoch it holds complete; <see cref="EpochNumber.None"/> when empty.</param>
 /// <param name="Digest">Digest of that epoch as committed.</param>
+/// <param name="Blank">
+/// Whether its RAM and disks are known to hold nothing but zeros, so that no hashes need to be asked for. False for a
+/// shadow without a complete epoch that was once written to (an interrupted seed, RAM lost with its host).
+/// </param>
 public sealed record ShadowHello(
-    HelloOutcome Outcome, string Reason, Generation Generation, EpochNumber Committed, ulong Digest) : PairMessage;
+    HelloOutcome Outcome, string Reason, Generation Generation, EpochNumber Committed, ulong Digest,
+    bool Blank) : PairMessage;
 
 /// <summary>How a shadow answers a hello. The numbers are on the wire.</summary>
 public enum HelloOutcome : byte
