@@ -1,0 +1,84 @@
+using Umbra.Core.Protocol;
+
+namespace Umbra.Core.Epochs;
+
+/// <summary>How the mirroring of a VM's disks stands.</summary>
+public enum DiskMirrorState
+{
+    /// <summary>
+    /// There is no complete log: never started, failed, or its limit was exceeded. The session restarts it.
+    /// </summary>
+    Broken = 0,
+
+    /// <summary>The full copy is under way; it runs through the log between the guest's own writes.</summary>
+    Copying = 1,
+
+    /// <summary>Every disk's copy is complete: the log, applied to the end, gives what the guest sees.</summary>
+    Ready = 2,
+}
+
+/// <summary>What a logged disk operation does.</summary>
+public enum DiskOperationKind
+{
+    /// <summary>Writes data.</summary>
+    Write = 0,
+
+    /// <summary>Makes a range read as zeros.</summary>
+    Zero = 1,
+}
+
+/// <summary>One logged operation on a disk.</summary>
+/// <param name="Kind">What it does.</param>
+/// <param name="Disk">Number of the disk in <see cref="ISourceDisks.Geometry"/>.</param>
+/// <param name="Offset">Where it begins, bytes.</param>
+/// <param name="Length">How long it is, bytes; at most <see cref="DataBytesMax"/> for a write.</param>
+public readonly record struct DiskOperation(DiskOperationKind Kind, int Disk, long Offset, long Length)
+{
+    /// <summary>Most data that one logged write carries; the log splits longer ones.</summary>
+    public const int DataBytesMax = 1024 * 1024;
+}
+
+/// <summary>
+/// The log of what a guest did to its disks, filled by the mirror jobs while the session reads it. Operations are
+/// numbered from 0 in the order in which they were acknowledged to the emulator; the numbers go on after a restart.
+/// Implementations synchronise with their writers.
+/// </summary>
+public interface ISourceDisks
+{
+    /// <summary>The writable disks, in order. Empty for a VM without any, whose state is always ready.</summary>
+    IReadOnlyList<DiskGeometry> Geometry { get; }
+
+    /// <summary>How the mirroring stands.</summary>
+    DiskMirrorState State { get; }
+
+    /// <summary>Why it is broken, for people; empty otherwise.</summary>
+    string Detail { get; }
+
+    /// <summary>Part of the full copy that is done, 0 to 1.</summary>
+    double Progress { get; }
+
+    /// <summary>Number that the next operation will get: everything below it is logged.</summary>
+    long End { get; }
+
+    /// <summary>
+    /// Forgets the log and mirrors every disk anew from its first byte; afterwards the state is copying (or ready, with
+    /// nothing to copy). May be called in any state.
+    /// </summary>
+    CallOutcome Restart();
+
+    /// <summary>
+    /// Reads operation <paramref name="number"/>, at least the last released one and below <see cref="End"/>; a write's
+    /// data goes to the front of <paramref name="data"/> (<see cref="DiskOperation.DataBytesMax"/> bytes). False when
+    /// the log has been broken since and no longer holds it.
+    /// </summary>
+    bool TryRead(long number, Span<byte> data, out DiskOperation operation);
+
+    /// <summary>
+    /// With the guest paused: makes sure that every write the guest was told is done is in the log, and gives the
+    /// number after the last one. Fails when the mirroring is not complete.
+    /// </summary>
+    CallOutcome Cut(out long end);
+
+    /// <summary>Operations below <paramref name="number"/> will not be read again.</summary>
+    void Release(long number);
+}
