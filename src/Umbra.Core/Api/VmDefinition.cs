@@ -29,6 +29,9 @@ public sealed record VmDefinition
     /// <summary>RAM, bytes; a multiple of 2 MiB.</summary>
     public long MemoryBytes { get; init; } = 256L * Sizes.MiB;
 
+    /// <summary>QEMU's id of the RAM backend: it names the RAM in the device state, so both sides must agree.</summary>
+    public string MemoryId { get; init; } = "ram0";
+
     /// <summary>Writable disks, in order.</summary>
     public IReadOnlyList<DiskDefinition> Disks { get; init; } = [];
 
@@ -40,6 +43,12 @@ public sealed record VmDefinition
 
     /// <summary>SMBIOS UUID; null leaves it to QEMU.</summary>
     public string? Uuid { get; init; }
+
+    /// <summary>
+    /// Whether the VM was attached, not started by Umbra: its console, root ports and CPU topology are then those in
+    /// <see cref="ExtraArguments"/> instead of Umbra's own.
+    /// </summary>
+    public bool IsForeign { get; init; }
 
     /// <summary>
     /// Further QEMU arguments taken over from a VM that Umbra did not start; the same on both sides. Empty for others.
