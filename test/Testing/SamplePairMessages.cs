@@ -15,7 +15,7 @@ public static class SamplePairMessages
         new SourceHello(
             new VmId("db-1"), s_generation, 0x1122334455667788, 65536,
             [new DiskGeometry("root", 1L << 30), new DiskGeometry("data", 5L << 40)]),
-        new ShadowHello(HelloOutcome.GeometryMismatch, "RAM is 1 GiB here", s_generation, s_epoch, 0xFEEDFACE),
+        new ShadowHello(HelloOutcome.GeometryMismatch, "RAM is 1 GiB here", s_generation, s_epoch, 0xFEEDFACE, true),
         new HashRequest(-1, 4096, 8192),
         new HashReply(3, 12, new byte[] { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 }),
         new EpochBegin(s_generation, s_epoch, new EpochNumber(41)),

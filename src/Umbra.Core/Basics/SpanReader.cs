@@ -30,6 +30,14 @@ public ref struct SpanReader(ReadOnlySpan<byte> source)
     /// <summary>One byte.</summary>
     public byte Byte() => Bytes(1) is [byte value] ? value : (byte)0;
 
+    /// <summary>One byte; anything but 0 and 1 is malformed.</summary>
+    public bool Flag()
+    {
+        byte value = Byte();
+        Failed |= value > 1;
+        return value == 1;
+    }
+
     /// <summary>Two bytes.</summary>
     public ushort UInt16() => Bytes(2) is { Length: 2 } field ? BinaryPrimitives.ReadUInt16LittleEndian(field) : (ushort)0;
 

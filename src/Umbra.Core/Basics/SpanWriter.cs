@@ -23,6 +23,9 @@ public ref struct SpanWriter(Span<byte> destination)
     /// <summary>One byte.</summary>
     public void Byte(byte value) => Take(1)[0] = value;
 
+    /// <summary>One byte, 0 or 1.</summary>
+    public void Flag(bool value) => Byte(value ? (byte)1 : (byte)0);
+
     /// <summary>Two bytes.</summary>
     public void UInt16(ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(Take(2), value);
 

@@ -21,6 +21,7 @@ internal static class PairBodies
                 to.UInt64(m.Generation.Value);
                 to.UInt64(m.Committed.Value);
                 to.UInt64(m.Digest);
+                to.Flag(m.Blank);
                 to.Text(m.Reason, ProtocolLimits.TextBytesMax);
                 return PairMessageType.ShadowHello;
             case HashRequest m:
@@ -83,7 +84,7 @@ internal static class PairBodies
                 to.UInt64(m.Epoch.Value);
                 to.UInt32(m.BatchCount);
                 to.UInt64(m.Digest);
-                to.Byte(m.Final ? (byte)1 : (byte)0);
+                to.Flag(m.Final);
                 return PairMessageType.EpochEnd;
             case EpochAck m:
                 to.UInt64(m.Epoch.Value);
@@ -132,7 +133,7 @@ internal static class PairBodies
     private static PairMessage? ReadControl(PairMessageType type, ref SpanReader from) => type switch
     {
         PairMessageType.EpochBegin => new EpochBegin(Generation(ref from), Epoch(ref from), Epoch(ref from)),
-        PairMessageType.EpochEnd => ReadEpochEnd(ref from),
+        PairMessageType.EpochEnd => new EpochEnd(Epoch(ref from), from.UInt32(), from.UInt64(), from.Flag()),
         PairMessageType.EpochAck => new EpochAck(Epoch(ref from), from.UInt64()),
         PairMessageType.EpochReject => ReadEpochReject(ref from),
         PairMessageType.Heartbeat => new Heartbeat(Generation(ref from), from.Int64()),
@@ -184,9 +185,10 @@ internal static class PairBodies
         Generation generation = Generation(ref from);
         EpochNumber committed = Epoch(ref from);
         ulong digest = from.UInt64();
+        bool blank = from.Flag();
         string reason = from.Text(ProtocolLimits.TextBytesMax);
         return outcome <= HelloOutcome.NotReady
-            ? new ShadowHello(outcome, reason, generation, committed, digest)
+            ? new ShadowHello(outcome, reason, generation, committed, digest, blank)
             : null;
     }
 
@@ -203,15 +205,6 @@ internal static class PairBodies
         bool sound = IsRange(reply.Disk, reply.First) && reply.Hashes.Length % sizeof(ulong) == 0
             && reply.Hashes.Length <= ProtocolLimits.HashesPerMessage * sizeof(ulong);
         return sound ? reply : null;
-    }
-
-    private static EpochEnd? ReadEpochEnd(ref SpanReader from)
-    {
-        EpochNumber epoch = Epoch(ref from);
-        uint batchCount = from.UInt32();
-        ulong digest = from.UInt64();
-        byte final = from.Byte();
-        return final <= 1 ? new EpochEnd(epoch, batchCount, digest, final == 1) : null;
     }
 
     private static EpochReject? ReadEpochReject(ref SpanReader from)
