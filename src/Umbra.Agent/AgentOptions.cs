@@ -27,7 +27,9 @@ public sealed record AgentOptions
     /// <summary>Where other agents find the pair listener, <c>address:port</c>; null: the listen endpoint.</summary>
     public string? AdvertiseEndpoint { get; init; }
 
-    /// <summary>Directory of everything that must outlive the process and the host's power: identity, state, disks.</summary>
+    /// <summary>
+    /// Directory of everything that must outlive the process and the host's power: identity, state, disks.
+    /// </summary>
     public required string StateDirectory { get; init; }
 
     /// <summary>Directory on a tmpfs for guest RAM; null: <c>/dev/shm/umbra-NAME</c>.</summary>

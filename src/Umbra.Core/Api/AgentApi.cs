@@ -34,7 +34,9 @@ public sealed record AgentHeartbeat
 
 /// <summary>The controller's answer: the whole desired state of the host.</summary>
 /// <param name="Revision">Changes whenever the assignments do.</param>
-/// <param name="Assignments">All of them. A VM of which the agent has something and that is not here: see Removed.</param>
+/// <param name="Assignments">
+/// All of them. A VM of which the agent has something and that is not here: see Removed.
+/// </param>
 /// <param name="Removed">
 /// VMs whose remains on this host are to be destroyed: named one by one, so that an empty or young controller destroys
 /// nothing by forgetting.

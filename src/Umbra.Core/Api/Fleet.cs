@@ -88,7 +88,9 @@ public sealed record Assignment
     /// </summary>
     public AttachTarget? Attach { get; init; }
 
-    /// <summary>An action to carry out once; its result is repeated in the heartbeats until this one is withdrawn.</summary>
+    /// <summary>
+    /// An action to carry out once; its result is repeated in the heartbeats until this one is withdrawn.
+    /// </summary>
     public VmAction? Action { get; init; }
 }
 
@@ -113,7 +115,9 @@ public enum VmActionKind
     /// <summary>To the shadow's host: the fence is won for you, run the last committed epoch.</summary>
     Takeover = 3,
 
-    /// <summary>To the shadow's host: promise not to serve the primary any more and say when it was last heard.</summary>
+    /// <summary>
+    /// To the shadow's host: promise not to serve the primary any more and say when it was last heard.
+    /// </summary>
     TakeoverConsent = 4,
 
     /// <summary>Plug the devices that the definition has and the guest has not.</summary>

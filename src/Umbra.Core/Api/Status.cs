@@ -39,7 +39,9 @@ public enum ProtectionState
     /// <summary>Epochs flow within policy.</summary>
     Protected = 2,
 
-    /// <summary>The shadow holds a complete epoch, but an old one: link cut, storage full, cannot hold the policy.</summary>
+    /// <summary>
+    /// The shadow holds a complete epoch, but an old one: link cut, storage full, cannot hold the policy.
+    /// </summary>
     Degraded = 3,
 
     /// <summary>The shadow catches up by hashes; its last complete epoch stays usable.</summary>
@@ -76,7 +78,9 @@ public sealed record VmStatus
     /// <summary>The replication's figures; zeros before the first epoch.</summary>
     public SyncStatus Sync { get; init; } = new();
 
-    /// <summary>The definition as it runs (after an attach or a hot-plug the agent knows more than the controller).</summary>
+    /// <summary>
+    /// The definition as it runs (after an attach or a hot-plug the agent knows more than the controller).
+    /// </summary>
     public VmDefinition? Definition { get; init; }
 
     /// <summary>Results of the last actions.</summary>

@@ -45,7 +45,9 @@ public readonly record struct Generation(ulong Value) : IComparable<Generation>
     public override string ToString() => "g" + Value;
 }
 
-/// <summary>Number of an epoch of one VM; strictly increasing along the VM's life, also across swaps. 0: none yet.</summary>
+/// <summary>
+/// Number of an epoch of one VM; strictly increasing along the VM's life, also across swaps. 0: none yet.
+/// </summary>
 public readonly record struct EpochNumber(ulong Value) : IComparable<EpochNumber>
 {
     /// <summary>No epoch: what an empty shadow holds.</summary>
@@ -79,7 +81,9 @@ public static class Names
     /// <summary>Longest name, in characters.</summary>
     public const int LengthMax = 63;
 
-    /// <summary>Whether <paramref name="text"/> is 1-63 of <c>a-z 0-9 -</c> and starts with a letter or digit.</summary>
+    /// <summary>
+    /// Whether <paramref name="text"/> is 1-63 of <c>a-z 0-9 -</c> and starts with a letter or digit.
+    /// </summary>
     public static bool IsValid(string? text)
     {
         if (string.IsNullOrEmpty(text) || text.Length > LengthMax || text[0] == '-') return false;

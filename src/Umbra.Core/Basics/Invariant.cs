@@ -21,7 +21,9 @@ public static class Invariant
         if (!condition) Fail(what);
     }
 
-    /// <summary>Replaces the process stop by <paramref name="handler"/>, which must throw. For test harnesses only.</summary>
+    /// <summary>
+    /// Replaces the process stop by <paramref name="handler"/>, which must throw. For test harnesses only.
+    /// </summary>
     public static void OnViolation(Action<string> handler) => _onViolation = handler;
 
     [DoesNotReturn]

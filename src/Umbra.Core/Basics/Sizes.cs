@@ -6,7 +6,9 @@ public static class Sizes
     /// <summary>A guest page, bytes: the grain of memory deltas. x86-64's small page.</summary>
     public const int Page = 4096;
 
-    /// <summary>A disk block, bytes: the grain of disk hashes at a resync (QEMU's default mirror granularity).</summary>
+    /// <summary>
+    /// A disk block, bytes: the grain of disk hashes at a resync (QEMU's default mirror granularity).
+    /// </summary>
     public const int Block = 64 * 1024;
 
     /// <summary>One kibibyte.</summary>

@@ -16,7 +16,9 @@ public readonly record struct DiskGeometry(string Id, long Bytes);
 /// <summary>First message of a connection, from the side that runs the VM.</summary>
 /// <param name="Vm">The VM.</param>
 /// <param name="Generation">Generation under which the source runs it.</param>
-/// <param name="Session">Random number of the source's session object: a reconnect of the same session repeats it.</param>
+/// <param name="Session">
+/// Random number of the source's session object: a reconnect of the same session repeats it.
+/// </param>
 /// <param name="PageCount">Guest RAM in pages.</param>
 /// <param name="Disks">Writable disks, in order; a disk's number in block batches is its place here.</param>
 public sealed record SourceHello(
@@ -55,7 +57,9 @@ public enum HelloOutcome : byte
     NotReady = 4,
 }
 
-/// <summary>Asks for the shadow's hashes of <paramref name="Count"/> pages or blocks from <paramref name="First"/>.</summary>
+/// <summary>
+/// Asks for the shadow's hashes of <paramref name="Count"/> pages or blocks from <paramref name="First"/>.
+/// </summary>
 /// <param name="Disk">-1 for RAM (one hash a page), else the disk's number (one hash a 64 KiB block).</param>
 /// <param name="First">First page or block.</param>
 /// <param name="Count">How many; at most <c>ProtocolLimits.HashesPerMessage</c>.</param>
@@ -103,7 +107,9 @@ public sealed record EpochEnd(EpochNumber Epoch, uint BatchCount, ulong Digest, 
 /// <summary>The shadow has committed the epoch: verified, applied, durable.</summary>
 public sealed record EpochAck(EpochNumber Epoch, ulong Digest) : PairMessage;
 
-/// <summary>The shadow refuses the epoch, which has not touched it; the source begins anew from what it holds.</summary>
+/// <summary>
+/// The shadow refuses the epoch, which has not touched it; the source begins anew from what it holds.
+/// </summary>
 public sealed record EpochReject(EpochNumber Epoch, RejectReason Reason, string Detail) : PairMessage;
 
 /// <summary>Why an epoch was refused. The numbers are on the wire.</summary>
@@ -118,13 +124,19 @@ public enum RejectReason : byte
     /// <summary>Its generation is older than one the shadow has promised itself to.</summary>
     StaleGeneration = 2,
 
-    /// <summary>The shadow could not store it (full disk, I/O error, standby not ready for the configuration).</summary>
+    /// <summary>
+    /// The shadow could not store it (full disk, I/O error, standby not ready for the configuration).
+    /// </summary>
     Storage = 3,
 }
 
-/// <summary>Sign of life, at least every <c>ProtocolLimits.HeartbeatInterval</c>; answered by <see cref="HeartbeatEcho"/>.</summary>
+/// <summary>
+/// Sign of life, at least every <c>ProtocolLimits.HeartbeatInterval</c>; answered by <see cref="HeartbeatEcho"/>.
+/// </summary>
 /// <param name="Generation">The source's generation.</param>
-/// <param name="Stamp">Sender's monotonic clock in ticks, echoed: it dates the lease from the moment of sending.</param>
+/// <param name="Stamp">
+/// Sender's monotonic clock in ticks, echoed: it dates the lease from the moment of sending.
+/// </param>
 public sealed record Heartbeat(Generation Generation, long Stamp) : PairMessage;
 
 /// <summary>

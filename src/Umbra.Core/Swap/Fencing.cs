@@ -20,7 +20,9 @@ public sealed record FenceAnswer(bool Won, Ownership Current);
 /// <summary>The compare-and-set itself, pure. Exactly one claim per generation can win.</summary>
 public static class Fencing
 {
-    /// <summary>Decides <paramref name="claim"/> against the register; the answer holds the register's new value.</summary>
+    /// <summary>
+    /// Decides <paramref name="claim"/> against the register; the answer holds the register's new value.
+    /// </summary>
     public static FenceAnswer Decide(Ownership current, FenceClaim claim)
     {
         if (claim.Expected == current.Generation)
