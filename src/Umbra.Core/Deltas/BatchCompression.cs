@@ -1,0 +1,26 @@
+using Umbra.Core.Basics;
+
+namespace Umbra.Core.Deltas;
+
+/// <summary>Whether batches are compressed as a whole, after their own encoding.</summary>
+public enum BatchCompression
+{
+    /// <summary>Never.</summary>
+    None = 0,
+
+    /// <summary>LZ4, where it makes the batch at least an eighth smaller.</summary>
+    Lz4 = 1,
+
+    /// <summary>Zstandard, where it makes the batch at least an eighth smaller.</summary>
+    Zstd = 2,
+
+    /// <summary>LZ4, tried only now and then while it does not pay.</summary>
+    Auto = 3,
+}
+
+/// <summary>Compressors at hand; null: this one is not. Both sides of a pair have the same.</summary>
+public sealed record BatchCodecs(ICompressor? Lz4, ICompressor? Zstd)
+{
+    /// <summary>No compressor: batches are sent as they are.</summary>
+    public static BatchCodecs None { get; } = new(null, null);
+}
