@@ -30,9 +30,6 @@ public sealed record AttachVmRequest
     /// <summary>Which process it is.</summary>
     public required AttachTarget Target { get; init; }
 
-    /// <summary>Memory to plan with until the agent has looked, bytes.</summary>
-    public long MemoryBytes { get; init; } = 256L * Sizes.MiB;
-
     /// <summary>Its policy.</summary>
     public ProtectionPolicy Policy { get; init; } = new();
 }

@@ -150,6 +150,9 @@ public sealed record VmActionResult
 
     /// <summary>Consent only: the generation up to which the shadow refuses the primary from now on.</summary>
     public Generation Generation { get; init; }
+
+    /// <summary>Consent only: for how long the shadow had not heard of the primary when it gave its word.</summary>
+    public TimeSpan Silence { get; init; }
 }
 
 /// <summary>One phase of a swap or takeover.</summary>

@@ -1,0 +1,90 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+
+namespace Umbra.Core.Placement;
+
+/// <summary>
+/// The fleet in memory, with the indexes that placement needs: who is on which host and what that reserves. Mutable
+/// and single-threaded; every answer depends on its contents alone, and enumerations are in order of name.
+/// </summary>
+public sealed class FleetState
+{
+    private readonly SortedDictionary<string, HostState> _hosts = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, VmRecord> _vms = new(StringComparer.Ordinal);
+    private readonly Dictionary<HostId, SortedSet<string>> _vmsByHost = [];
+    private readonly Dictionary<HostId, long> _reservedBytes = [];
+
+    /// <summary>The time of what happens now, on the controller's monotonic clock. Never goes back.</summary>
+    public TimeSpan Now { get; private set; }
+
+    /// <summary>All hosts, in order of name.</summary>
+    public IEnumerable<HostState> Hosts => _hosts.Values;
+
+    /// <summary>All VMs, in order of name.</summary>
+    public IEnumerable<VmRecord> Vms => _vms.Values;
+
+    /// <summary>The host, or null.</summary>
+    public HostState? Host(HostId name) => _hosts.GetValueOrDefault(name.Value);
+
+    /// <summary>The VM, or null.</summary>
+    public VmRecord? Vm(VmId name) => _vms.GetValueOrDefault(name.Value);
+
+    /// <summary>Time goes on.</summary>
+    public void AdvanceTo(TimeSpan now)
+    {
+        if (now > Now) Now = now;
+    }
+
+    /// <summary>Adds the host or replaces what was known of it.</summary>
+    public void Put(HostState host) => _hosts[host.Name.Value] = host;
+
+    /// <summary>Adds the VM or replaces what was known of it.</summary>
+    public void Put(VmRecord vm)
+    {
+        Remove(vm.Name);
+        _vms[vm.Name.Value] = vm;
+        foreach (var host in HostsOf(vm))
+        {
+            if (!_vmsByHost.TryGetValue(host, out var vms))
+                _vmsByHost[host] = vms = new SortedSet<string>(StringComparer.Ordinal);
+            vms.Add(vm.Name.Value);
+            _reservedBytes[host] = _reservedBytes.GetValueOrDefault(host) + vm.Definition.MemoryBytes;
+        }
+    }
+
+    /// <summary>Forgets the VM.</summary>
+    public void Remove(VmId name)
+    {
+        if (!_vms.Remove(name.Value, out var old)) return;
+        foreach (var host in HostsOf(old))
+        {
+            _vmsByHost[host].Remove(name.Value);
+            _reservedBytes[host] -= old.Definition.MemoryBytes;
+        }
+    }
+
+    /// <summary>Forgets the host.</summary>
+    public void Remove(HostId name) => _hosts.Remove(name.Value);
+
+    /// <summary>VMs that have their primary, their shadow or an old copy on the host, in order of name.</summary>
+    public IEnumerable<VmRecord> VmsOn(HostId host) =>
+        _vmsByHost.TryGetValue(host, out var vms) ? vms.Select(name => _vms[name]) : [];
+
+    /// <summary>Hosts that have something of the VM.</summary>
+    public static IEnumerable<HostId> HostsOf(VmRecord vm)
+    {
+        IEnumerable<HostId> hosts = vm.Deleting ? vm.Remains : vm.Remains.Prepend(vm.Primary);
+        return (vm.Shadow is { } shadow ? hosts.Append(shadow) : hosts).Distinct();
+    }
+
+    /// <summary>Whether the VM has its primary, its shadow or an old copy on the host.</summary>
+    public bool IsOn(VmId vm, HostId host) => _vmsByHost.TryGetValue(host, out var vms) && vms.Contains(vm.Value);
+
+    /// <summary>
+    /// Memory of the host that is spoken for: primaries, shadows and old copies not yet gone, bytes.
+    /// </summary>
+    public long ReservedBytes(HostId host) => _reservedBytes.GetValueOrDefault(host);
+
+    /// <summary>What the host's agent last said of the VM; null: nothing.</summary>
+    public VmStatus? StatusOn(HostId host, VmId vm) => Host(host)?.Vms.GetValueOrDefault(vm);
+}

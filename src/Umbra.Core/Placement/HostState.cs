@@ -1,0 +1,45 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Policy;
+using Umbra.Core.Swap;
+
+namespace Umbra.Core.Placement;
+
+/// <summary>A host with what is known of it at the moment. Mutable; part of one <see cref="FleetState"/>.</summary>
+public sealed class HostState
+{
+    private static readonly Dictionary<VmId, VmStatus> NoVms = [];
+
+    /// <summary>A host not heard yet by a controller that started at <paramref name="start"/>.</summary>
+    public HostState(HostRecord record, TimeSpan start)
+    {
+        Record = record;
+        Clock = new WitnessClock(start);
+    }
+
+    /// <summary>What is never forgotten of it.</summary>
+    public HostRecord Record { get; set; }
+
+    /// <summary>When its agent was last heard.</summary>
+    public WitnessClock Clock { get; }
+
+    /// <summary>Whether its agent was heard at all since the controller started.</summary>
+    public bool Heard { get; private set; }
+
+    /// <summary>What its agent last said of its VMs.</summary>
+    public IReadOnlyDictionary<VmId, VmStatus> Vms { get; private set; } = NoVms;
+
+    /// <summary>Its name.</summary>
+    public HostId Name => Record.Name;
+
+    /// <summary>Its agent has reported.</summary>
+    public void Report(TimeSpan now, IReadOnlyDictionary<VmId, VmStatus> vms)
+    {
+        Clock.Heard(now);
+        Heard = true;
+        Vms = vms;
+    }
+
+    /// <summary>Whether something may be placed on it, as far as its silence goes.</summary>
+    public bool IsAlive(TimeSpan now) => Heard && Clock.Silence(now) < FleetTimes.HostSilent;
+}
