@@ -19,6 +19,9 @@ public static class FleetTimes
     /// </summary>
     public static readonly TimeSpan SwapResultGrace = TimeSpan.FromSeconds(10);
 
+    /// <summary>A takeover that began by itself and failed is tried again after this.</summary>
+    public static readonly TimeSpan TakeoverRetry = TimeSpan.FromSeconds(5);
+
     /// <summary>An action without a result for this long has failed.</summary>
     public static TimeSpan ActionTimeout(VmActionKind kind) => kind switch
     {

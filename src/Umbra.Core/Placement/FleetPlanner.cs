@@ -1,0 +1,106 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Policy;
+using Umbra.Core.Swap;
+
+namespace Umbra.Core.Placement;
+
+/// <summary>Something that the controller should record.</summary>
+public sealed record PlannedEvent(string Kind, HostId? Host, string Text);
+
+/// <summary>What becomes of a VM.</summary>
+/// <param name="Vm">Its record from now on; the same object when nothing changes.</param>
+/// <param name="Events">What to record.</param>
+/// <param name="Gone">Whether the VM is deleted and nothing of it remains.</param>
+/// <param name="Claim">
+/// The claim by which the record's ownership changed, on behalf of a host; null: it did not. The record may only be
+/// kept if the stored register still is what the plan began with.
+/// </param>
+public sealed record VmPlan(
+    VmRecord Vm, IReadOnlyList<PlannedEvent> Events, bool Gone = false, FenceClaim? Claim = null);
+
+/// <summary>
+/// Decides, from the fleet's state alone, what becomes of each VM: where its shadow goes, what an action's result
+/// means, when a takeover begins and when it may claim. One step at a time: the controller keeps a step's outcome and
+/// asks again until nothing changes.
+/// </summary>
+public static class FleetPlanner
+{
+    /// <summary>The next step for the VM.</summary>
+    /// <param name="fleet">The fleet, its time set.</param>
+    /// <param name="vm">The VM as it stands in the fleet.</param>
+    /// <param name="utcNow">Wall-clock time, for records only.</param>
+    public static VmPlan Step(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
+    {
+        if (vm.Deleting)
+        {
+            return vm.Remains.Count > 0
+                ? Unchanged(vm)
+                : new VmPlan(vm, [new PlannedEvent("vm.deleted", null, "nothing of it remains")], Gone: true);
+        }
+
+        return AdoptDefinition(fleet, vm)
+            ?? ActionPlanner.Step(fleet, vm, utcNow)
+            ?? TakeoverPlanner.BeginAutomatic(fleet, vm, utcNow)
+            ?? PlanShadow(fleet, vm)
+            ?? Unchanged(vm);
+    }
+
+    private static VmPlan Unchanged(VmRecord vm) => new(vm, []);
+
+    // After an attach or a hot-plug the primary's agent knows the definition better than the controller.
+    private static VmPlan? AdoptDefinition(FleetState fleet, VmRecord vm)
+    {
+        var status = fleet.StatusOn(vm.Primary, vm.Name);
+        if (status is not { Role: VmRole.Primary, Definition: { } reported }) return null;
+        if (status.Generation != vm.Ownership.Generation || reported.Name != vm.Name) return null;
+        bool newer = reported.Revision >= vm.Definition.Revision && !VmRules.Same(reported, vm.Definition);
+        if ((vm.DefinitionKnown && !newer) || VmRules.Check(reported).Count > 0) return null;
+        var next = vm with { Definition = reported, DefinitionKnown = true, Changes = vm.Changes + 1 };
+        return new VmPlan(next, [new PlannedEvent(
+            "vm.definition", vm.Primary, $"its agent reports the definition, revision {reported.Revision}")]);
+    }
+
+    private static VmPlan? PlanShadow(FleetState fleet, VmRecord vm)
+    {
+        bool wanted = vm.Policy.Enabled && vm.DefinitionKnown;
+        if (vm.Action is not null) return null; // whatever is under way counts on the pair as it is
+        if (vm.Shadow is { } shadow)
+        {
+            if (!wanted) return DropShadow(vm, shadow, "protection was turned off");
+            return WhyMove(fleet, vm, shadow) is { } reason ? MoveShadow(fleet, vm, shadow, reason) : null;
+        }
+
+        return wanted && HostPlacement.ChooseShadow(fleet, vm).Host is { } host ? PlaceShadow(vm, host) : null;
+    }
+
+    private static string? WhyMove(FleetState fleet, VmRecord vm, HostId shadow)
+    {
+        if (fleet.Host(shadow) is not { } host) return "its host was forgotten";
+        var silence = host.Clock.Silence(fleet.Now);
+        if (silence >= FleetTimes.ShadowMoveAfter) return $"its host is not heard for {silence.TotalSeconds:0} s";
+        if (host.Record.Description is not { } there) return null;
+        if (fleet.Host(vm.Primary)?.Record.Description is not { } here) return null;
+        string shared = HostPlacement.SharedDomains(here, there);
+        return shared == "" ? null : $"its host shares {shared} with the primary's";
+    }
+
+    // Where nothing better is to be had the old shadow stays: it may be all there is once its host is back.
+    private static VmPlan? MoveShadow(FleetState fleet, VmRecord vm, HostId from, string reason)
+    {
+        var choice = HostPlacement.ChooseShadow(fleet, vm);
+        if (choice.Host is not { } to)
+            return fleet.Host(from) is null ? DropShadow(vm, from, reason) : null;
+        var dropped = DropShadow(vm, from, reason);
+        var placed = PlaceShadow(dropped.Vm, to);
+        return placed with { Events = [.. dropped.Events, .. placed.Events] };
+    }
+
+    private static VmPlan DropShadow(VmRecord vm, HostId host, string reason) => new(
+        (vm with { Shadow = null, Lease = null, Changes = vm.Changes + 1 }).WithRemains(host),
+        [new PlannedEvent("shadow.dropped", host, $"the shadow on {host} is given up: {reason}")]);
+
+    private static VmPlan PlaceShadow(VmRecord vm, HostId host) => new(
+        (vm with { Shadow = host, Lease = null, Changes = vm.Changes + 1 }).WithoutRemains(host),
+        [new PlannedEvent("shadow.placed", host, $"its shadow goes to {host}")]);
+}

@@ -1,0 +1,128 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Swap;
+
+namespace Umbra.Core.Placement;
+
+/// <summary>
+/// Leads a takeover: consent of the shadow first, then the proof is weighed once more and, in the same step, the next
+/// generation claimed on behalf of the shadow's host, then the shadow is told to run.
+/// </summary>
+public static class TakeoverPlanner
+{
+    /// <summary>Ends the id of the consent that belongs to a takeover's id.</summary>
+    public const string ConsentSuffix = ".consent";
+
+    /// <summary>Whether a takeover may be tried, given a consent that would satisfy; its reasons are for people.</summary>
+    public static TakeoverVerdict MayTry(FleetState fleet, VmRecord vm, HostId? saidOff)
+    {
+        if (vm.Shadow is not { } shadow) return new TakeoverVerdict(null, ["it has no shadow"]);
+        if (fleet.Host(shadow) is not { } host || !host.IsAlive(fleet.Now))
+            return new TakeoverVerdict(null, [$"the shadow's host {shadow} is not heard"]);
+        var evidence = Evidence(fleet, vm, saidOff);
+        return TakeoverRule.Decide(evidence with
+        {
+            Consent = new TakeoverConsent(vm.Ownership.Generation, TimeSpan.MaxValue),
+        });
+    }
+
+    /// <summary>The record with a takeover begun.</summary>
+    public static VmPlan Begin(VmRecord vm, string id, string reason, HostId? saidOff, DateTimeOffset utcNow)
+    {
+        Invariant.Holds(vm is { Action: null, Shadow: not null });
+        var action = new VmAction(id + ConsentSuffix, VmActionKind.TakeoverConsent, reason);
+        var pending = new PendingAction(
+            action, vm.Shadow.Value, vm.Ownership.Generation, utcNow, ConfirmedOff: saidOff == vm.Primary);
+        string text = $"a takeover from {vm.Primary} begins: {reason}";
+        return new VmPlan(vm with { Action = pending }, [new PlannedEvent("takeover.started", vm.Primary, text)]);
+    }
+
+    /// <summary>Begins a takeover by itself where the policy wants it and the proof can be complete; else null.</summary>
+    internal static VmPlan? BeginAutomatic(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
+    {
+        if (vm.Policy.Takeover != TakeoverMode.Automatic || vm.Power != DesiredPower.Running) return null;
+        if (vm.Action is not null || vm.Shadow is null || TriedLately(vm, utcNow)) return null;
+        var verdict = MayTry(fleet, vm, saidOff: null);
+        if (!verdict.Allowed) return null;
+        string id = $"auto-{vm.Ownership.Generation.Value}-{utcNow.ToUnixTimeMilliseconds()}";
+        return Begin(vm, id, string.Join("; ", verdict.Reasons), saidOff: null, utcNow);
+    }
+
+    /// <summary>The consent is in, or refused.</summary>
+    internal static VmPlan AfterConsent(
+        FleetState fleet, VmRecord vm, PendingAction pending, VmActionResult result, DateTimeOffset utcNow)
+    {
+        if (!result.Succeeded || vm.Ownership.Generation != pending.Generation)
+        {
+            string why = result.Succeeded ? "the VM has changed hands meanwhile" : result.Detail;
+            return ActionPlanner.Finish(vm, pending, result with { Succeeded = false, Detail = why });
+        }
+
+        var evidence = Evidence(fleet, vm, pending.ConfirmedOff ? vm.Primary : null) with
+        {
+            Consent = new TakeoverConsent(result.Generation, result.Silence),
+        };
+        var verdict = TakeoverRule.Decide(evidence with { ShadowEpoch = Newer(evidence.ShadowEpoch, result.Epoch) });
+        return verdict.Allowed
+            ? ClaimForShadow(vm, pending, result, string.Join("; ", verdict.Reasons), utcNow)
+            : GiveUp(fleet, vm, pending, result, string.Join("; ", verdict.Reasons));
+    }
+
+    private static VmPlan ClaimForShadow(
+        VmRecord vm, PendingAction pending, VmActionResult consent, string proof, DateTimeOffset utcNow)
+    {
+        string id = BaseId(pending.Action.Id);
+        var next = Claimed(vm.WithResult(consent), pending.Target, id, out var claim);
+        var action = new VmAction(id, VmActionKind.Takeover, $"{pending.Action.Reason} ({proof})");
+        next = next with { Action = new PendingAction(action, pending.Target, next.Ownership.Generation, utcNow) };
+        string text = $"{pending.Target} takes over from {vm.Primary}, {next.Ownership.Generation}: {proof}";
+        return new VmPlan(next, [new PlannedEvent("fence.won", pending.Target, text)], Claim: claim);
+    }
+
+    // The shadow has promised to refuse this generation, so the pair cannot go on under it: the primary, which is heard
+    // again or may be, gets the next one.
+    private static VmPlan GiveUp(
+        FleetState fleet, VmRecord vm, PendingAction pending, VmActionResult consent, string reasons)
+    {
+        var finished = ActionPlanner.Finish(
+            vm, pending, consent with { Succeeded = false, Detail = "no takeover: " + reasons });
+        if (fleet.Host(vm.Primary) is not { } host || !host.IsAlive(fleet.Now)) return finished;
+        var next = Claimed(finished.Vm, vm.Primary, BaseId(pending.Action.Id), out var claim);
+        string text = $"{vm.Primary} keeps the VM, {next.Ownership.Generation}: no takeover: {reasons}";
+        return new VmPlan(
+            next, [.. finished.Events, new PlannedEvent("fence.won", vm.Primary, text)], Claim: claim);
+    }
+
+    private static VmRecord Claimed(VmRecord vm, HostId claimant, string id, out FenceClaim claim)
+    {
+        claim = new FenceClaim(vm.Ownership.Generation, claimant, id);
+        var answer = Fencing.Decide(vm.Ownership, claim);
+        Invariant.Holds(answer.Won, "a claim of the newest generation wins");
+        return vm.AfterFence(answer);
+    }
+
+    private static TakeoverEvidence Evidence(FleetState fleet, VmRecord vm, HostId? saidOff)
+    {
+        var primary = fleet.StatusOn(vm.Primary, vm.Name);
+        var shadow = vm.Shadow is { } host ? fleet.StatusOn(host, vm.Name) : null;
+        return new TakeoverEvidence
+        {
+            Owner = vm.Ownership,
+            ShadowEpoch = shadow is { Role: VmRole.Shadow } ? shadow.Sync.Acknowledged : EpochNumber.None,
+            ReportedDead = primary is { Guest: GuestState.Dead } ? primary.Generation : null,
+            Lease = vm.Lease,
+            ControllerSilence = fleet.Host(vm.Primary)?.Clock.Silence(fleet.Now) ?? TimeSpan.Zero,
+            SaidOffByPerson = saidOff,
+        };
+    }
+
+    // A refused consent is not asked for again at once: the shadow says what it heard, and hears no less a moment later.
+    private static bool TriedLately(VmRecord vm, DateTimeOffset utcNow) =>
+        vm.History.Count > 0 && vm.History[^1] is { Result.Succeeded: false } last
+        && last.Pending.Action.Kind is VmActionKind.TakeoverConsent or VmActionKind.Takeover
+        && utcNow - last.Pending.Started < Policy.FleetTimes.TakeoverRetry;
+
+    private static EpochNumber Newer(EpochNumber one, EpochNumber other) => one > other ? one : other;
+
+    private static string BaseId(string consentId) => consentId[..^ConsentSuffix.Length];
+}
