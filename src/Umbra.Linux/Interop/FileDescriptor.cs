@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace Umbra.Linux.Interop;
@@ -20,7 +19,7 @@ internal sealed class FileDescriptor : SafeHandleMinusOneIsInvalid
     internal static unsafe Outcome<FileDescriptor> Open(string path, int flags, int mode = 0x180)
     {
         if (path.Length == 0 || path.Contains('\0')) return new SystemError("open", path, Errno.INVAL);
-        byte[] name = Encoding.UTF8.GetBytes(path + '\0');
+        byte[] name = Paths.Terminated(path);
         fixed (byte* start = name)
         {
             nint result = Sys.CallUninterrupted(

@@ -73,7 +73,7 @@ public sealed unsafe class GuestMemory : IDisposable
         if (!mapped.IsOk)
         {
             file.Value.Dispose();
-            File.Delete(path);
+            _ = Paths.Unlink(path);
         }
 
         return mapped;
