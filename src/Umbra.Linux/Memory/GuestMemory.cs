@@ -73,7 +73,7 @@ public sealed unsafe class GuestMemory : IDisposable
         if (!mapped.IsOk)
         {
             file.Value.Dispose();
-            _ = Paths.Unlink(path);
+            File.Delete(path);
         }
 
         return mapped;
@@ -119,6 +119,17 @@ public sealed unsafe class GuestMemory : IDisposable
     {
         Invariant.Holds(page.Length == Sizes.Page);
         page.CopyTo(WritablePage(index));
+    }
+
+    /// <summary>
+    /// Has the file system set memory aside for every page, so that no later write can fail (on a full tmpfs it would
+    /// end the process by SIGBUS). Pages that are there keep their content.
+    /// </summary>
+    public SystemError? Reserve()
+    {
+        Invariant.Holds(_writable, "guest memory opened for writing");
+        nint result = Sys.CallUninterrupted(Sys.Fallocate, _file.Number, 0, 0, (nint)Bytes);
+        return result < 0 ? SystemError.Last("fallocate", $"{Path}, {Bytes}") : null;
     }
 
     /// <summary>Turns pages into holes that read as zero, and gives their memory back to the host.</summary>
