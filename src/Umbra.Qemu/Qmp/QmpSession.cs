@@ -23,7 +23,7 @@ public sealed class QmpSession : IDisposable
     private readonly Lock _stateGate = new();
     private readonly Lock _sendGate = new();
     private readonly ArrayBufferWriter<byte> _sendBuffer = new(512);
-    private readonly Dictionary<long, Pending> _pending = [];
+    private readonly Dictionary<long, QmpPending> _pending = [];
     private readonly TaskCompletionSource<QmpEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<JsonElement> _greeting = new();
     private volatile Action<QmpEvent>[] _subscribers = [];
@@ -70,7 +70,7 @@ public sealed class QmpSession : IDisposable
     public async Task<QmpOutcome<T>> ExecuteAsync<T>(
         QmpCommand<T> command, TimeSpan deadline, CancellationToken cancel = default)
     {
-        var pending = new Pending();
+        var pending = new QmpPending();
         long id = Send(command, pending);
         try
         {
@@ -96,16 +96,26 @@ public sealed class QmpSession : IDisposable
     /// </summary>
     public QmpOutcome<T> Execute<T>(QmpCommand<T> command, TimeSpan deadline)
     {
-        var pending = new Pending();
-        long start = Stopwatch.GetTimestamp();
-        lock (_readGate)
-        {
-            long id = Send(command, pending);
-            ReadUntil(pending.Task, deadline - Stopwatch.GetElapsedTime(start));
-            Forget(id);
-        }
+        // Taken before sending, so that the reader thread does not get to the answer first.
+        lock (_readGate) return Finish(Begin(command), deadline);
+    }
 
-        return Outcome(command, pending, deadline);
+    /// <summary>
+    /// Sends the command without waiting: QEMU works on it while the caller does something else. Every call is to be
+    /// finished once by <see cref="Finish{T}"/>.
+    /// </summary>
+    public QmpCall<T> Begin<T>(QmpCommand<T> command)
+    {
+        var pending = new QmpPending();
+        return new QmpCall<T>(command, Send(command, pending), pending);
+    }
+
+    /// <summary>Waits for the answer of a command that was begun, reading on the calling thread.</summary>
+    public QmpOutcome<T> Finish<T>(QmpCall<T> call, TimeSpan deadline)
+    {
+        ReadUntil(call.Pending.Task, deadline);
+        Forget(call.Id);
+        return Outcome(call.Command, call.Pending, deadline);
     }
 
     /// <summary>
@@ -245,7 +255,7 @@ public sealed class QmpSession : IDisposable
 
     private void Answer(in QmpMessage message)
     {
-        Pending? pending;
+        QmpPending? pending;
         lock (_stateGate) _pending.TryGetValue(message.Id, out pending);
         if (pending is not null)
             pending.TrySetResult(message);
@@ -254,7 +264,7 @@ public sealed class QmpSession : IDisposable
             End(QmpStatus.Corrupt, "QEMU did not understand us: " + message.Description);
     }
 
-    private long Send<T>(QmpCommand<T> command, Pending pending)
+    private long Send<T>(QmpCommand<T> command, QmpPending pending)
     {
         long id = Interlocked.Increment(ref _lastId);
         lock (_stateGate)
@@ -286,7 +296,7 @@ public sealed class QmpSession : IDisposable
         lock (_stateGate) _pending.Remove(id);
     }
 
-    private QmpOutcome<T> Outcome<T>(QmpCommand<T> command, Pending pending, TimeSpan deadline)
+    private QmpOutcome<T> Outcome<T>(QmpCommand<T> command, QmpPending pending, TimeSpan deadline)
     {
         if (!pending.Task.IsCompletedSuccessfully)
         {
@@ -311,7 +321,7 @@ public sealed class QmpSession : IDisposable
 
     private void End(QmpStatus status, string description)
     {
-        Pending[] pending;
+        QmpPending[] pending;
         lock (_stateGate)
         {
             if (!_ended.TrySetResult(new QmpEnd(status, description))) return;
@@ -319,7 +329,7 @@ public sealed class QmpSession : IDisposable
             _pending.Clear();
         }
 
-        foreach (Pending waiter in pending) waiter.TrySetCanceled();
+        foreach (QmpPending waiter in pending) waiter.TrySetCanceled();
         try
         {
             _socket.Shutdown(SocketShutdown.Both);
@@ -329,9 +339,6 @@ public sealed class QmpSession : IDisposable
             // Already closed by the other end.
         }
     }
-
-    /// <summary>A command on its way.</summary>
-    private sealed class Pending() : TaskCompletionSource<QmpMessage>(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private sealed class Subscription(QmpSession session, Action<QmpEvent> handler) : IDisposable
     {

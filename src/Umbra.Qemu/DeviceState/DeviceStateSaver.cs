@@ -1,0 +1,184 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Text;
+using Umbra.Core.Basics;
+using Umbra.Qemu.Qmp;
+
+namespace Umbra.Qemu.DeviceState;
+
+/// <summary>
+/// Takes the device state of a paused VM, once an epoch. <c>xen-save-devices-state</c> gives the sections quickly, but
+/// without what makes them loadable; that prefix (machine type, RAM blocks, ROM pages) comes from one ordinary
+/// migration in the same pause, and again whenever the list of sections changes, which is how a hot-plug shows.
+/// One thread at a time.
+/// </summary>
+public sealed class DeviceStateSaver
+{
+    private readonly QmpSession _monitor;
+    private readonly string _scratchFile;
+    private readonly string _socketPath;
+    private readonly ICompressor _lz4;
+    private readonly IContentHash _hash;
+    private readonly QmpCommand<QmpNothing> _save;
+    private readonly ArrayBufferWriter<byte> _sectionNames = new(4096);
+    private byte[] _file = new byte[256 * 1024];
+    private ReadOnlyMemory<byte> _prefix;
+    private ulong _prefixHash;
+    private QmpCall<QmpNothing>? _begun;
+
+    /// <summary>A saver for the VM behind <paramref name="monitor"/>.</summary>
+    /// <param name="monitor">The VM's first monitor.</param>
+    /// <param name="scratchFile">File on tmpfs that QEMU may write.</param>
+    /// <param name="socketPath">Path for a unix socket that QEMU may connect to.</param>
+    /// <param name="lz4">Compresses the blob.</param>
+    /// <param name="hash">Hashes it.</param>
+    public DeviceStateSaver(
+        QmpSession monitor, string scratchFile, string socketPath, ICompressor lz4, IContentHash hash)
+    {
+        _monitor = monitor;
+        _scratchFile = scratchFile;
+        _socketPath = socketPath;
+        _lz4 = lz4;
+        _hash = hash;
+        _save = QmpCommands.XenSaveDevicesState(scratchFile);
+    }
+
+    /// <summary>
+    /// Hash of the list of sections at the last save: it changes when a device is plugged in or out. 0: none yet.
+    /// </summary>
+    public ulong Fingerprint { get; private set; }
+
+    /// <summary>Hash of the prefix that the last blob was saved with.</summary>
+    public ulong PrefixHash => _prefixHash;
+
+    /// <summary>
+    /// Whether blobs carry the prefix. Set to false once the shadow keeps the prefix of <see cref="PrefixHash"/>, to
+    /// true when that is no longer sure. A new prefix sets it to true by itself.
+    /// </summary>
+    public bool SendPrefix { get; set; } = true;
+
+    /// <summary>Once, before the first save: what a migration needs, and whether one is possible.</summary>
+    public async Task<QmpOutcome<QmpNothing>> PrepareAsync(TimeSpan deadline, CancellationToken cancel = default)
+    {
+        QmpOutcome<QmpNothing> set = await _monitor.ExecuteAsync(MigrationCapabilities.Command, deadline, cancel);
+        if (!set.IsOk) return set;
+        return Judge(await _monitor.ExecuteAsync(QmpCommands.QueryMigrate, deadline, cancel));
+    }
+
+    /// <summary>
+    /// Before every pause: whether the VM can be saved at all. With a non-migratable device (plugged in from outside,
+    /// say) the save itself would kill QEMU 7.2.
+    /// </summary>
+    public QmpOutcome<QmpNothing> CheckSavable(TimeSpan deadline) =>
+        Judge(_monitor.Execute(QmpCommands.QueryMigrate, deadline));
+
+    /// <summary>
+    /// Starts the save of the paused VM; QEMU writes while the caller copies pages. <see cref="Finish"/> ends it.
+    /// </summary>
+    public void Begin() => _begun ??= _monitor.Begin(_save);
+
+    /// <summary>
+    /// Waits for the save (begins it when that was not done) and appends the <see cref="DeviceStateBlob"/>.
+    /// </summary>
+    /// <returns>Failures leave the VM paused and <paramref name="destination"/> as it was.</returns>
+    public QmpOutcome<QmpNothing> Finish(IBufferWriter<byte> destination, TimeSpan deadline)
+    {
+        long start = Stopwatch.GetTimestamp();
+        Begin();
+        QmpOutcome<QmpNothing> saved = _monitor.Finish(_begun!.Value, deadline);
+        _begun = null;
+        if (!saved.IsOk) return saved;
+        ReadOnlyMemory<byte>? read = ReadScratch();
+        if (read is not { } stream) return Corrupt("its file cannot be read or is too large");
+        if (SectionStream.Parse(stream.Span, out string error) is not { } sections) return Corrupt(error);
+        ulong fingerprint = FingerprintOf(sections);
+        if (fingerprint != Fingerprint || _prefix.IsEmpty)
+        {
+            TimeSpan left = deadline - Stopwatch.GetElapsedTime(start);
+            QmpOutcome<QmpNothing> taken = TakePrefix(SectionStream.FirstSectionHeader(stream.Span), left);
+            if (!taken.IsOk) return taken;
+        }
+
+        Fingerprint = fingerprint;
+        new DeviceStateBlob
+        {
+            Fingerprint = fingerprint,
+            PrefixHash = _prefixHash,
+            Prefix = SendPrefix ? _prefix : default,
+            State = stream[SectionStream.HeaderBytes..],
+        }.WriteTo(destination, _lz4, _hash);
+        return saved;
+    }
+
+    /// <summary>
+    /// One ordinary migration. QEMU stands in state <c>postmigrate</c> afterwards, from which <c>cont</c> goes on.
+    /// </summary>
+    private QmpOutcome<QmpNothing> TakePrefix(ReadOnlySpan<byte> firstSection, TimeSpan deadline)
+    {
+        long start = Stopwatch.GetTimestamp();
+        using var socket = new MigrationSocket(_socketPath);
+        using QmpEventWait ended = _monitor.Expect(
+            QmpEvent.Migration, e => e.Text("status") is "completed" or "failed" or "cancelled");
+        QmpOutcome<QmpNothing> begun = _monitor.Execute(QmpCommands.Migrate(socket.Uri), deadline);
+        if (!begun.IsOk) return begun;
+        ReadOnlyMemory<byte>? received = socket.ReceiveAll(
+            DeviceStateLimits.MigrationBytesMax, deadline - Stopwatch.GetElapsedTime(start));
+        // Also after a failure: the VM cannot be resumed before QEMU has wound the migration up.
+        QmpOutcome<QmpEvent> end = ended.Wait(deadline - Stopwatch.GetElapsedTime(start));
+        if (!end.IsOk) return end.As<QmpNothing>();
+        if (received is not { } stream) return Corrupt("the migration that shows its prefix gave no stream in time");
+        int at = firstSection.IsEmpty ? -1 : stream.Span.IndexOf(firstSection);
+        if (at <= 0) return Corrupt("a migration and xen-save-devices-state do not agree on the first section");
+        _prefix = stream[..at];
+        _prefixHash = _hash.Hash(_prefix.Span);
+        SendPrefix = true;
+        return begun;
+    }
+
+    private ReadOnlyMemory<byte>? ReadScratch()
+    {
+        try
+        {
+            using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(_scratchFile);
+            long length = RandomAccess.GetLength(file);
+            if (length > DeviceStateLimits.StateBytesMax) return null;
+            if (length > _file.Length) _file = new byte[length + (length / 4)];
+            int count = RandomAccess.Read(file, _file.AsSpan(0, (int)length), 0);
+            return count == length ? _file.AsMemory(0, count) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private ulong FingerprintOf(IReadOnlyList<StateSection> sections)
+    {
+        _sectionNames.ResetWrittenCount();
+        foreach (StateSection section in sections)
+        {
+            Span<byte> into = _sectionNames.GetSpan(section.Name.Length + 9);
+            int length = Encoding.ASCII.GetBytes(section.Name, into);
+            into[length] = 0;
+            BinaryPrimitives.WriteUInt32LittleEndian(into[(length + 1)..], section.Instance);
+            BinaryPrimitives.WriteUInt32LittleEndian(into[(length + 5)..], section.Version);
+            _sectionNames.Advance(length + 9);
+        }
+
+        return _hash.Hash(_sectionNames.WrittenSpan);
+    }
+
+    private static QmpOutcome<QmpNothing> Judge(QmpOutcome<MigrationInfo> info)
+    {
+        if (!info.IsOk) return info.As<QmpNothing>();
+        return info.Value.BlockedReasons.Count == 0
+            ? QmpOutcome.Ok(default(QmpNothing))
+            : QmpOutcome.Failed<QmpNothing>(
+                QmpStatus.QemuError,
+                "this VM's state cannot be saved: " + string.Join("; ", info.Value.BlockedReasons));
+    }
+
+    private static QmpOutcome<QmpNothing> Corrupt(string why) =>
+        QmpOutcome.Failed<QmpNothing>(QmpStatus.Corrupt, "device state: " + why);
+}
