@@ -1,0 +1,155 @@
+using System.Buffers;
+using System.Diagnostics;
+using Umbra.Core.Api;
+using Umbra.Linux.Native;
+using Umbra.Qemu.DeviceState;
+using Umbra.Qemu.Machines;
+using Umbra.Qemu.Qmp;
+using Xunit;
+
+namespace Umbra.Qemu.Tests.DeviceState;
+
+/// <summary>Device state taken from one real QEMU and given to another.</summary>
+public sealed class SaveAndLoadTests
+{
+    private static readonly Lz4Compressor s_lz4 = new();
+    private static readonly XxHash3 s_hash = new();
+
+    [Fact]
+    public async Task A_standby_runs_on_from_the_state_of_the_paused_primary()
+    {
+        await using var vms = new TestVm();
+        QemuVm primary = await vms.Start("a");
+        DeviceStateSaver saver = await Prepared(vms, primary);
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        DeviceStateBlob blob = Save(saver);
+        QemuVm standby = await Standby(vms, TestVm.Small);
+        File.Copy(vms.Paths(TestVm.Small, "a").RamFile, vms.Paths(TestVm.Small, "b").RamFile, overwrite: true);
+        string registers = await Registers(primary);
+
+        QmpOutcome<QmpNothing> loaded = Load(vms, standby, blob);
+
+        Assert.True(loaded.IsOk, loaded.ToString());
+        Assert.Equal(registers, await Registers(standby));
+        Assert.True(RunControl.Resume(standby.Monitor, TestVm.Deadline).IsOk);
+        Assert.Equal("running", await TestVm.Ask(standby, QmpCommands.QueryStatus));
+    }
+
+    [Fact]
+    public async Task A_primary_runs_on_after_every_save_and_only_the_first_blob_has_a_prefix_once_it_is_kept()
+    {
+        await using var vms = new TestVm();
+        QemuVm primary = await vms.Start();
+        DeviceStateSaver saver = await Prepared(vms, primary);
+        for (int i = 0; i < 5; i++)
+        {
+            Assert.True(RunControl.Pause(primary.Monitor, TestVm.Deadline).IsOk);
+            DeviceStateBlob blob = Save(saver);
+            Assert.True(RunControl.Resume(primary.Monitor, TestVm.Deadline).IsOk);
+            Assert.Equal("running", await TestVm.Ask(primary, QmpCommands.QueryStatus));
+            Assert.Equal(i == 0, !blob.Prefix.IsEmpty);
+            Assert.Equal(saver.PrefixHash, blob.PrefixHash);
+            saver.SendPrefix = false;
+        }
+    }
+
+    [Fact]
+    public async Task A_state_for_other_devices_is_refused_and_the_standby_says_why()
+    {
+        await using var vms = new TestVm();
+        QemuVm primary = await vms.Start("a");
+        DeviceStateSaver saver = await Prepared(vms, primary);
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        DeviceStateBlob blob = Save(saver);
+        QemuVm standby = await Standby(vms, TestVm.Small with { Disks = [] });
+
+        QmpOutcome<QmpNothing> loaded = Load(vms, standby, blob);
+
+        Assert.False(loaded.IsOk);
+        await standby.Exited.WaitAsync(TestVm.Deadline, TestContext.Current.CancellationToken);
+        Assert.Contains("virtio-blk", standby.LastWords, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_state_that_is_cut_short_is_refused()
+    {
+        await using var vms = new TestVm();
+        QemuVm primary = await vms.Start("a");
+        DeviceStateSaver saver = await Prepared(vms, primary);
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        DeviceStateBlob blob = Save(saver);
+        QemuVm standby = await Standby(vms, TestVm.Small);
+
+        QmpOutcome<QmpNothing> loaded = DeviceStateLoader.Load(
+            standby.Monitor, blob.Prefix, blob.State[..1000], Path.Combine(vms.Directory, "in"), TestVm.Deadline);
+
+        Assert.False(loaded.IsOk);
+    }
+
+    [Fact]
+    public async Task Times_of_a_pause_are_printed()
+    {
+        await using var vms = new TestVm();
+        VmDefinition vm = TestVm.Small with { MemoryBytes = 256L << 20 };
+        QemuVm primary = await vms.Start(vm, "a");
+        DeviceStateSaver saver = await Prepared(vms, primary);
+        var into = new ArrayBufferWriter<byte>(1 << 20);
+        var times = new List<(double Stop, double Save, double Cont)>();
+        for (int i = 0; i < 60; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            RunControl.Pause(primary.Monitor, TestVm.Deadline);
+            double stop = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            into.ResetWrittenCount();
+            Assert.True(saver.Finish(into, TestVm.Deadline).IsOk);
+            double save = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            saver.SendPrefix = false;
+            RunControl.Resume(primary.Monitor, TestVm.Deadline);
+            double cont = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            times.Add((stop, save - stop, cont - save));
+        }
+
+        string text = $"stop {Median(times.Select(t => t.Stop))} save {Median(times.Select(t => t.Save))} "
+            + $"cont {Median(times.Select(t => t.Cont))} ms; blob {into.WrittenCount} bytes";
+        TestContext.Current.TestOutputHelper!.WriteLine(text);
+        TestContext.Current.SendDiagnosticMessage(text);
+    }
+
+    private static string Median(IEnumerable<double> values) =>
+        values.OrderBy(v => v).ElementAt(values.Count() / 2).ToString("0.00");
+
+    private static async Task<DeviceStateSaver> Prepared(TestVm vms, QemuVm primary)
+    {
+        var saver = new DeviceStateSaver(
+            primary.Monitor, Path.Combine(vms.Directory, "x"), Path.Combine(vms.Directory, "m"), s_lz4, s_hash);
+        QmpOutcome<QmpNothing> prepared = await saver.PrepareAsync(TestVm.Deadline, TestContext.Current.CancellationToken);
+        Assert.True(prepared.IsOk, prepared.ToString());
+        return saver;
+    }
+
+    private static DeviceStateBlob Save(DeviceStateSaver saver)
+    {
+        var into = new ArrayBufferWriter<byte>();
+        QmpOutcome<QmpNothing> saved = saver.Finish(into, TestVm.Deadline);
+        Assert.True(saved.IsOk, saved.ToString());
+        DeviceStateBlob? blob = DeviceStateBlob.Read(into.WrittenSpan, s_lz4, s_hash, out string error);
+        Assert.True(blob is not null, error);
+        return blob;
+    }
+
+    private static async Task<QemuVm> Standby(TestVm vms, VmDefinition vm)
+    {
+        QemuVm standby = await vms.Start(vm, "b", QemuRole.Standby);
+        Assert.True((await Prepare(standby)).IsOk);
+        return standby;
+    }
+
+    private static Task<QmpOutcome<QmpNothing>> Prepare(QemuVm standby) => DeviceStateLoader.PrepareAsync(
+        standby.Monitor, TestVm.Deadline, TestContext.Current.CancellationToken);
+
+    private static QmpOutcome<QmpNothing> Load(TestVm vms, QemuVm standby, DeviceStateBlob blob) =>
+        DeviceStateLoader.Load(
+            standby.Monitor, blob.Prefix, blob.State, Path.Combine(vms.Directory, "in"), TestVm.Deadline);
+
+    private static Task<string> Registers(QemuVm vm) => TestVm.Ask(vm, QmpCommands.HumanMonitor("info registers"));
+}
