@@ -46,11 +46,11 @@ install_missing_tools() {
 unpack_kernel() {
     concrete=$(apt-cache depends "$kernel_package" | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1)
     [ -n "$concrete" ] || { echo "guest: no kernel behind $kernel_package in apt's lists" >&2; exit 1; }
-    echo "guest: downloading $concrete"
+    echo "guest: kernel $concrete"
     mkdir -p "$out/packages"  # kept: an unchanged kernel is not downloaded again
     (cd "$out/packages" && apt-get download -q -o APT::Sandbox::User=root "$concrete" >/dev/null)
-    dpkg -x "$(find "$out/packages" -name "${concrete}_*.deb" -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)" \
-        "$work/kernel"
+    newest=$(ls -t "$out/packages/${concrete}"_*.deb | head -n 1)
+    dpkg -x "$newest" "$work/kernel"
     cp "$work"/kernel/boot/vmlinuz-* "$work/vmlinuz"
 }
 

@@ -267,7 +267,8 @@ static void verify_page(uint64_t page) {
         return;
     }
     if (sum != page_sums[page])
-        report_error(&counters.ram_errors, "ram page %lu: counters sum to %lu, expected %lu", page, sum, page_sums[page]);
+        report_error(&counters.ram_errors, "ram page %lu: counters sum to %lu, expected %lu", page, sum,
+                     page_sums[page]);
     counters.ram_verified++;
 }
 
