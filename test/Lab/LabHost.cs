@@ -1,0 +1,123 @@
+using Umbra.Core.Basics;
+
+namespace Umbra.Lab;
+
+/// <summary>What a simulated host shares with others: labels only, nothing on this machine really fails with them.</summary>
+/// <param name="Rack">Rack.</param>
+/// <param name="PowerFeed">Power feed.</param>
+/// <param name="NetworkSegment">Network segment.</param>
+public sealed record FailureDomains(string Rack, string PowerFeed, string NetworkSegment);
+
+/// <summary>
+/// One simulated host: a network namespace with an interface on the management network and a bridge on the guests'
+/// LAN, directories of its own, failure domains of its own, and an agent.
+/// </summary>
+public sealed class LabHost
+{
+    /// <summary>The bridge that guests' taps hang on, the same name on every host.</summary>
+    public const string GuestBridge = "br0";
+
+    private const string ManagementInterface = "mgmt";
+    private const string FillerName = "filler";
+
+    private readonly string _logPath;
+    private LabProcess? _agent;
+
+    internal LabHost(HostId name, int number, FailureDomains domains, NetworkNamespace space, LabDirectories directories)
+    {
+        Name = name;
+        Number = number;
+        Domains = domains;
+        Space = space;
+        StateDirectory = directories.State;
+        MemoryDirectory = directories.Memory;
+        _logPath = directories.Log;
+    }
+
+    /// <summary>Its name in the fleet.</summary>
+    public HostId Name { get; }
+
+    /// <summary>1 for the first host.</summary>
+    public int Number { get; }
+
+    /// <summary>What it shares with others.</summary>
+    public FailureDomains Domains { get; }
+
+    /// <summary>Its network namespace.</summary>
+    public NetworkNamespace Space { get; }
+
+    /// <summary>Its address on the management network.</summary>
+    public string Address => FleetLab.HostAddress(Number);
+
+    /// <summary>The agent's state directory.</summary>
+    public string StateDirectory { get; }
+
+    /// <summary>The agent's memory directory, on a tmpfs.</summary>
+    public string MemoryDirectory { get; }
+
+    /// <summary>Its agent; an error when none was started.</summary>
+    public LabProcess Agent => _agent ?? throw new InvalidOperationException($"{Name} has no agent");
+
+    /// <summary>Starts the agent; <paramref name="joinToken"/> is needed the first time.</summary>
+    public void StartAgent(string? joinToken = null)
+    {
+        _agent?.Dispose();
+        _agent = LabProcess.Start(Space, _logPath, UmbraProgram.Agent(this, joinToken));
+    }
+
+    /// <summary>SIGKILL to the agent alone; guests and everything else it started stay.</summary>
+    public void KillAgent() => Agent.Kill();
+
+    /// <summary>Cuts the management network in both directions, as a pulled cable.</summary>
+    public void CutManagement() => Space.Ip($"link set {ManagementInterface} down");
+
+    /// <summary>Ends <see cref="CutManagement"/>.</summary>
+    public void HealManagement() => Space.Ip($"link set {ManagementInterface} up");
+
+    /// <summary>Cuts the host's bridge off the guests' LAN.</summary>
+    public void CutLan() => Space.Ip("link set lan down");
+
+    /// <summary>Ends <see cref="CutLan"/>.</summary>
+    public void HealLan() => Space.Ip("link set lan up");
+
+    /// <summary>From now on packets that come from <paramref name="address"/> are lost on their way in.</summary>
+    public void DropFrom(string address) => Filter("-A", address);
+
+    /// <summary>Ends <see cref="DropFrom"/>.</summary>
+    public void AcceptFrom(string address) => Filter("-D", address);
+
+    /// <summary>Fills the file system of the state directory to the last byte; only where it is the lab's own small one.</summary>
+    public void FillStateDisk()
+    {
+        // Unbuffered, so that a write fails at once and not when the file is closed.
+        using FileStream filler = File.Create(Path.Combine(StateDirectory, FillerName), bufferSize: 0);
+        byte[] block = new byte[Sizes.MiB];
+        for (int size = block.Length; size >= 512; size /= 2) WriteUntilFull(filler, block.AsSpan(0, size));
+    }
+
+    /// <summary>Ends <see cref="FillStateDisk"/>.</summary>
+    public void FreeStateDisk() => File.Delete(Path.Combine(StateDirectory, FillerName));
+
+    internal void Dispose() => _agent?.Dispose();
+
+    private static void WriteUntilFull(FileStream filler, ReadOnlySpan<byte> block)
+    {
+        try
+        {
+            while (true) filler.Write(block);
+        }
+        catch (IOException)
+        {
+            // Full for blocks of this size.
+        }
+    }
+
+    private void Filter(string change, string address)
+    {
+        CommandResult result = Space.TryRun("iptables", change, "INPUT", "-s", address, "-j", "DROP");
+        if (result.ExitCode != 0) throw new CommandException($"iptables on {Name}: {result.Error}");
+    }
+}
+
+/// <summary>Where a host of the lab keeps its things.</summary>
+internal sealed record LabDirectories(string State, string Memory, string Log);
