@@ -9,8 +9,7 @@ internal static unsafe class Paths
     {
         fixed (byte* source = Terminated(from), target = Terminated(to))
         {
-            if (Sys.Call(Sys.Rename, (nint)source, (nint)target) == 0) return null;
-            return SystemError.Last("rename", $"{from}, {to}");
+            return Sys.Call(Sys.Rename, (nint)source, (nint)target) == 0 ? null : SystemError.Last("rename", $"{from}, {to}");
         }
     }
 

@@ -44,8 +44,7 @@ public static class DetachedProcess
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            const string hint = "setsid (package util-linux) starts detached programs";
-            return new SystemError("start", what, e.NativeErrorCode, hint);
+            return new SystemError("start", what, e.NativeErrorCode, "setsid (package util-linux) starts detached programs");
         }
 
         Task<string?> pidLine = shell.StandardOutput.ReadLineAsync();
@@ -81,9 +80,8 @@ public static class DetachedProcess
     {
         try
         {
-            ReadOnlySpan<char> text = File.ReadAllText(path).AsSpan().Trim();
-            bool good = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int pid);
-            return good ? pid : null;
+            string text = File.ReadAllText(path);
+            return int.TryParse(text.AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int pid) ? pid : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

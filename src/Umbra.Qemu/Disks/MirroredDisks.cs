@@ -1,0 +1,304 @@
+using System.Diagnostics;
+using Umbra.Core.Basics;
+using Umbra.Core.Epochs;
+using Umbra.Core.Protocol;
+using Umbra.Qemu.Qmp;
+
+namespace Umbra.Qemu.Disks;
+
+/// <summary>One disk to be mirrored.</summary>
+/// <param name="Geometry">Its id and size.</param>
+/// <param name="SourceNode">Block node that its device reads and writes.</param>
+public sealed record MirroredDisk(DiskGeometry Geometry, string SourceNode);
+
+/// <summary>What <see cref="MirroredDisks"/> works with.</summary>
+public sealed record MirroredDisksOptions
+{
+    /// <summary>The VM's name, as a part of export names.</summary>
+    public required VmId Vm { get; init; }
+
+    /// <summary>Its writable disks, in order.</summary>
+    public required IReadOnlyList<MirroredDisk> Disks { get; init; }
+
+    /// <summary>First monitor.</summary>
+    public required QmpSession Monitor { get; init; }
+
+    /// <summary>Second monitor.</summary>
+    public required QemuBrake Brake { get; init; }
+
+    /// <summary>The agent's NBD server.</summary>
+    public required NbdServer Server { get; init; }
+
+    /// <summary>The pair's content hash.</summary>
+    public required IContentHash Hash { get; init; }
+
+    /// <summary>
+    /// Limit of the log, bytes; at least <see cref="MirrorLimits.LogBytesMin"/>. Over it the disks have to be copied
+    /// anew.
+    /// </summary>
+    public required long LogBytesMax { get; init; }
+
+    /// <summary>Drives the watch.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}
+
+/// <summary>
+/// The disks of one running VM with their mirrors, exports and log. The replicating thread calls it; the log is filled
+/// by the server's threads. A watch looks ten times a second: it holds the full copy back while the log is more than
+/// half full, and pulls the brake when a request hangs.
+/// </summary>
+public sealed class MirroredDisks : ISourceDisks, IDisposable
+{
+    private const double HoldCopyAbove = 0.5;
+    private const double GoOnBelow = 0.25;
+
+    private readonly MirroredDisksOptions _options;
+    private readonly DiskLog _log;
+    private readonly Mirrored[] _disks;
+    private readonly ShadowBlocks?[] _shadow;
+    private readonly ITimer _watch;
+    private readonly Lock _watchGate = new();
+    private volatile string _braked = "";
+    private long _attempt;
+    private bool _isDisposed;
+
+    /// <summary>Disks that are not mirrored yet: <see cref="Restart"/> begins.</summary>
+    public MirroredDisks(MirroredDisksOptions options)
+    {
+        Invariant.Holds(options.LogBytesMax >= MirrorLimits.LogBytesMin);
+        _options = options;
+        _log = new DiskLog(options.LogBytesMax);
+        _disks = [.. options.Disks.Select((d, i) => new Mirrored(i, d, options.Monitor))];
+        _shadow = new ShadowBlocks?[_disks.Length];
+        Geometry = [.. options.Disks.Select(d => d.Geometry)];
+        _watch = options.Time.CreateTimer(_ => Watch(), null, MirrorLimits.WatchPeriod, MirrorLimits.WatchPeriod);
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DiskGeometry> Geometry { get; }
+
+    /// <inheritdoc/>
+    public DiskMirrorState State => Judge(out _);
+
+    /// <inheritdoc/>
+    public string Detail
+    {
+        get
+        {
+            Judge(out string detail);
+            return detail;
+        }
+    }
+
+    /// <inheritdoc/>
+    public double Progress
+    {
+        get
+        {
+            if (_disks.All(d => d.Mirror.State == MirrorState.Ready)) return 1;
+            QmpOutcome<IReadOnlyList<BlockJobInfo>> jobs = QueryJobs();
+            if (!jobs.IsOk) return 0;
+            BlockJobInfo?[] ours = [.. _disks.Select(d => d.Mirror.JobIn(jobs.Value))];
+            long length = ours.Sum(j => j?.Length ?? 0);
+            return length == 0 ? 0 : (double)ours.Sum(j => j?.Offset ?? 0) / length;
+        }
+    }
+
+    /// <inheritdoc/>
+    public long End => _log.End;
+
+    /// <summary>Bytes logged since the last restart, zeros included.</summary>
+    public long LoggedBytes => _disks.Sum(d => d.Export?.LoggedBytes ?? 0);
+
+    /// <summary>Bytes not logged since the last restart because the shadow has them.</summary>
+    public long DroppedBytes => _disks.Sum(d => d.Export?.DroppedBytes ?? 0);
+
+    /// <summary>
+    /// Tells what the shadow holds of a disk; the next <see cref="Restart"/> drops what is equal. It holds for that one
+    /// restart. Null: nothing is known, everything travels.
+    /// </summary>
+    public void SetShadow(int disk, ShadowBlocks? blocks) => _shadow[disk] = blocks;
+
+    /// <inheritdoc/>
+    public CallOutcome Restart()
+    {
+        long start = Stopwatch.GetTimestamp();
+        lock (_watchGate)
+        {
+            foreach (Mirrored disk in _disks) disk.Export?.Retire();
+            _log.Restart();
+            _braked = "";
+            _attempt++;
+            foreach (Mirrored disk in _disks)
+            {
+                QmpOutcome<QmpNothing> outcome = Start(disk);
+                if (!outcome.IsOk) return CallOutcome.Failed($"disk {disk.Geometry.Id}: {outcome.Description}");
+            }
+        }
+
+        return CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start));
+    }
+
+    /// <inheritdoc/>
+    public bool TryRead(long number, Span<byte> data, out DiskOperation operation) =>
+        _log.TryRead(number, data, out operation);
+
+    /// <inheritdoc/>
+    public CallOutcome Cut(out long end)
+    {
+        long start = Stopwatch.GetTimestamp();
+        end = 0;
+        if (_disks.Length == 0) return CallOutcome.Done;
+        QmpOutcome<IReadOnlyList<BlockJobInfo>> jobs = QueryJobs();
+        if (!jobs.IsOk) return CallOutcome.Failed(jobs.Description);
+        foreach (Mirrored disk in _disks)
+        {
+            BlockJobInfo? job = disk.Mirror.JobIn(jobs.Value);
+            if (!DiskMirror.IsReadyAndDrained(job))
+                return CallOutcome.Failed($"disk {disk.Geometry.Id} is not in step: {Describe(job)}");
+        }
+
+        if (Judge(out string detail) != DiskMirrorState.Ready) return CallOutcome.Failed(detail);
+        end = _log.Cut();
+        return CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start));
+    }
+
+    /// <inheritdoc/>
+    public void Release(long number) => _log.Release(number);
+
+    /// <summary>
+    /// Pulls the brake: cuts QEMU's connections to the server, so that hung guest writes and a hung <c>stop</c> go on.
+    /// The mirrors are broken then and have to be restarted. Safe from any thread, also while the first monitor hangs.
+    /// </summary>
+    public void Brake(string why)
+    {
+        _braked = why;
+        foreach (Mirrored disk in _disks)
+            _options.Brake.Yank(MirrorNames.Target(disk.Number), MirrorLimits.BrakeDeadline);
+    }
+
+    /// <summary>
+    /// Stops the VM's vCPUs and drains its disks. Where that hangs, which a hung server does to it, the brake is
+    /// pulled.
+    /// </summary>
+    public QmpOutcome<QmpNothing> StopGuest()
+    {
+        QmpOutcome<QmpNothing> outcome = _options.Monitor.Execute(QmpCommands.Stop, MirrorLimits.StallMax);
+        if (outcome.Status != QmpStatus.TimedOut) return outcome;
+        Brake($"stop hung for {MirrorLimits.StallMax.TotalMilliseconds} ms");
+        return _options.Monitor.Execute(QmpCommands.Stop, MirrorLimits.BrakeDeadline);
+    }
+
+    /// <summary>Ends the mirrors; the VM runs on with its own disks.</summary>
+    public CallOutcome Stop()
+    {
+        lock (_watchGate)
+        {
+            foreach (Mirrored disk in _disks)
+            {
+                disk.Export?.Retire();
+                QmpOutcome<QmpNothing> outcome = disk.Mirror.Stop();
+                Withdraw(disk);
+                if (!outcome.IsOk) return CallOutcome.Failed($"disk {disk.Geometry.Id}: {outcome.Description}");
+            }
+        }
+
+        return CallOutcome.Done;
+    }
+
+    /// <summary>Lets go of QEMU and of the server. Mirrors that run find their exports gone and pause.</summary>
+    public void Dispose()
+    {
+        _watch.Dispose();
+        lock (_watchGate)
+        {
+            _isDisposed = true;
+            foreach (Mirrored disk in _disks)
+            {
+                disk.Export?.Retire();
+                Withdraw(disk);
+                disk.Mirror.Dispose();
+            }
+        }
+    }
+
+    private QmpOutcome<QmpNothing> Start(Mirrored disk)
+    {
+        QmpOutcome<QmpNothing> outcome = disk.Mirror.Stop();
+        Withdraw(disk);
+        if (!outcome.IsOk) return outcome;
+        var export = new DiskExport(disk.Number, disk.Geometry.Bytes, _log, _shadow[disk.Number]);
+        _shadow[disk.Number] = null;
+        disk.Offer(export, $"{_options.Vm}/{disk.Geometry.Id}/{_attempt}");
+        _options.Server.Exports.Set(disk.ExportName, export);
+        return disk.Mirror.Start(_options.Server.Path, disk.ExportName, CopySpeed.For(_log.BytesMax));
+    }
+
+    private void Withdraw(Mirrored disk)
+    {
+        if (disk.Export is not null) _options.Server.Exports.Remove(disk.ExportName);
+    }
+
+    private DiskMirrorState Judge(out string detail)
+    {
+        detail = _braked;
+        if (detail.Length > 0) return DiskMirrorState.Broken;
+        if (_log.Overflowed)
+        {
+            detail = $"the log of disk writes exceeded its limit of {_log.BytesMax} bytes";
+            return DiskMirrorState.Broken;
+        }
+
+        bool isReady = true;
+        foreach (Mirrored disk in _disks)
+        {
+            MirrorState state = disk.Mirror.State;
+            isReady &= state == MirrorState.Ready;
+            if (state is MirrorState.Copying or MirrorState.Ready) continue;
+            detail = state == MirrorState.Stopped ? "not started" : disk.Mirror.Detail;
+            return DiskMirrorState.Broken;
+        }
+
+        return isReady ? DiskMirrorState.Ready : DiskMirrorState.Copying;
+    }
+
+    private QmpOutcome<IReadOnlyList<BlockJobInfo>> QueryJobs() =>
+        _options.Monitor.Execute(QmpCommands.QueryBlockJobs, MirrorLimits.CommandDeadline);
+
+    private static string Describe(BlockJobInfo? job) => job is null
+        ? "it has no mirror"
+        : $"mirror {job.Status}, {job.Offset} of {job.Length} bytes, I/O {job.IoStatus}";
+
+    private void Watch()
+    {
+        // A hung brake or monitor must not pile up timer callbacks.
+        if (!_watchGate.TryEnter()) return;
+        try
+        {
+            if (_isDisposed) return;
+            foreach (Mirrored disk in _disks) BrakeIfStalled(disk);
+            foreach (Mirrored disk in _disks) BalanceCopy(disk);
+        }
+        finally
+        {
+            _watchGate.Exit();
+        }
+    }
+
+    private void BrakeIfStalled(Mirrored disk)
+    {
+        if (disk.IsStalled(_options.Time) && _braked.Length == 0)
+            Brake($"disk {disk.Geometry.Id}: a write hung for {MirrorLimits.StallMax.TotalMilliseconds} ms");
+    }
+
+    private void BalanceCopy(Mirrored disk)
+    {
+        MirrorState state = disk.Mirror.State;
+        if (state is not (MirrorState.Copying or MirrorState.Ready)) return;
+        if (state == MirrorState.Ready) disk.Export?.StopComparing();
+        bool hold = state == MirrorState.Copying && _log.Fill > (disk.IsHeld ? GoOnBelow : HoldCopyAbove);
+        if (hold == disk.IsHeld) return;
+        QmpOutcome<QmpNothing> outcome = disk.Mirror.HoldCopy(hold, MirrorLimits.WatchPeriod);
+        if (outcome.Status is QmpStatus.Ok or QmpStatus.QemuError) disk.IsHeld = hold;
+    }
+}
