@@ -67,6 +67,30 @@ public static class PciLayout
         return vm with { Disks = disks, Nics = nics };
     }
 
+    /// <summary>
+    /// <paramref name="wanted"/> with a free root port for every device that <paramref name="running"/> does not have.
+    /// </summary>
+    /// <returns>Null when the root ports do not suffice.</returns>
+    public static VmDefinition? PlaceHotPlugged(VmDefinition running, VmDefinition wanted)
+    {
+        VmDefinition placed = wanted;
+        foreach (DiskDefinition disk in wanted.Disks.Where(w => running.Disks.All(r => r.Id != w.Id)))
+        {
+            if (FreePort(placed) is not { } port) return null;
+            DiskDefinition on = disk with { Bus = port, Address = PortAddress };
+            placed = placed with { Disks = [.. placed.Disks.Select(d => d.Id == disk.Id ? on : d)] };
+        }
+
+        foreach (NicDefinition nic in wanted.Nics.Where(w => running.Nics.All(r => r.Id != w.Id)))
+        {
+            if (FreePort(placed) is not { } port) return null;
+            NicDefinition on = nic with { Bus = port, Address = PortAddress };
+            placed = placed with { Nics = [.. placed.Nics.Select(n => n.Id == nic.Id ? on : n)] };
+        }
+
+        return placed;
+    }
+
     /// <summary>The first hot-plug root port that no device of the definition sits on; null when all are taken.</summary>
     public static string? FreePort(VmDefinition vm)
     {

@@ -17,8 +17,9 @@ public static class QemuCommandLine
         Invariant.Holds(DefinitionChecks.Check(definition).Count == 0, "a definition that was checked");
         var arguments = new List<string>();
         AddMachine(arguments, vm, paths);
-        if (!vm.IsForeign) AddFixedDevices(arguments, paths);
-        else arguments.AddRange(vm.ExtraArguments);
+        arguments.AddRange(["-chardev", $"file,id=console,path={Escape(paths.ConsoleLog)},append=on"]);
+        if (!vm.IsForeign) AddFixedDevices(arguments);
+        arguments.AddRange(vm.ExtraArguments);
         foreach (DiskDefinition disk in vm.Disks) AddDisk(arguments, vm, disk, paths.Disks[disk.Id]);
         foreach (NicDefinition nic in vm.Nics) AddNic(arguments, vm, nic, paths.Taps[nic.Id]);
         AddKernel(arguments, vm);
@@ -94,9 +95,8 @@ public static class QemuCommandLine
         if (vm.Uuid is not null) arguments.AddRange(["-uuid", vm.Uuid]);
     }
 
-    private static void AddFixedDevices(List<string> arguments, HostPaths paths)
+    private static void AddFixedDevices(List<string> arguments)
     {
-        arguments.AddRange(["-chardev", $"file,id=console,path={Escape(paths.ConsoleLog)},append=on"]);
         arguments.AddRange(["-device", "isa-serial,id=serial0,chardev=console"]);
         for (int i = 0; i < PciLayout.HotPlugPorts; i++)
         {
@@ -113,14 +113,21 @@ public static class QemuCommandLine
     private static void AddDisk(List<string> arguments, VmDefinition vm, DiskDefinition disk, ImageFile file)
     {
         arguments.AddRange(["-blockdev", Join(DiskNodeOptions(disk.Id, file))]);
-        arguments.AddRange(["-device", Join(DiskDevice(vm, disk))]);
+        AddDevice(arguments, vm, disk.Id, DiskDevice(vm, disk));
     }
 
     private static void AddNic(List<string> arguments, VmDefinition vm, NicDefinition nic, string tap)
     {
-        // -netdev and -device take the kind of thing as the first word, without its key.
         arguments.AddRange(["-netdev", Join(NicBackend(nic, tap))]);
-        arguments.AddRange(["-device", Join(NicDevice(vm, nic))]);
+        AddDevice(arguments, vm, nic.Id, NicDevice(vm, nic));
+    }
+
+    /// <summary>An attached VM brings its devices along, with properties of its own.</summary>
+    private static void AddDevice(
+        List<string> arguments, VmDefinition vm, string id, IEnumerable<(string Name, string Value)> properties)
+    {
+        if (!vm.ExtraArguments.Any(a => QemuOptions.Parse(a)?["id"] == id))
+            arguments.AddRange(["-device", Join(properties)]);
     }
 
     private static void AddKernel(List<string> arguments, VmDefinition vm)

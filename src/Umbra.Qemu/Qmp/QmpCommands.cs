@@ -58,6 +58,15 @@ public static class QmpCommands
         null,
         e => e.ArrayItems().OrderBy(c => c.Number("cpu-index")).Select(c => (int)c.Number("thread-id")).ToArray());
 
+    /// <summary>Memory backends.</summary>
+    public static QmpCommand<IReadOnlyList<MemoryBackend>> QueryMemoryBackends { get; } = new(
+        "query-memdev",
+        null,
+        e => e.ArrayItems().Select(b => new MemoryBackend(b.Text("id"), b.Number("size"), b.Flag("share"))).ToArray());
+
+    /// <summary>The PCI devices that the guest has.</summary>
+    public static QmpCommand<IReadOnlyList<PciDevice>> QueryPci { get; } = new("query-pci", null, PciDevice.ParseAll);
+
     /// <summary>Negotiates capabilities; the first command of every session.</summary>
     public static QmpCommand<QmpNothing> Capabilities(bool outOfBand) =>
         Nothing("qmp_capabilities", outOfBand ? Object(("enable", new JsonArray("oob"))) : null);

@@ -134,3 +134,50 @@ public sealed record BlockStats(
 
 /// <summary>A property in QEMU's object tree; children have a type <c>child&lt;driver&gt;</c>.</summary>
 public readonly record struct QomProperty(string Name, string Type);
+
+/// <summary>A memory backend.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Bytes">Its size.</param>
+/// <param name="IsShared">Whether other processes can map it.</param>
+public readonly record struct MemoryBackend(string Id, long Bytes, bool IsShared);
+
+/// <summary>A PCI device that the guest has.</summary>
+/// <param name="Id">Its id; empty for those without.</param>
+/// <param name="Bridge">Id of the bridge it sits behind; empty on the root bus.</param>
+/// <param name="Slot">Slot on its bus.</param>
+/// <param name="Function">Function in its slot.</param>
+/// <param name="Vendor">PCI vendor id.</param>
+/// <param name="Device">PCI device id.</param>
+public sealed record PciDevice(string Id, string Bridge, int Slot, int Function, int Vendor, int Device)
+{
+    private const int VirtioVendor = 0x1af4;
+
+    /// <summary>Whether it is a virtio disk (transitional or modern).</summary>
+    public bool IsVirtioBlock => Vendor == VirtioVendor && (Device is 0x1001 or 0x1042);
+
+    /// <summary>Whether it is a virtio NIC (transitional or modern).</summary>
+    public bool IsVirtioNet => Vendor == VirtioVendor && (Device is 0x1000 or 0x1041);
+
+    internal static IReadOnlyList<PciDevice> ParseAll(JsonElement answer)
+    {
+        var devices = new List<PciDevice>();
+        foreach (JsonElement bus in answer.ArrayItems()) AddDevices(bus, "", devices);
+        return devices;
+    }
+
+    private static void AddDevices(JsonElement bus, string bridge, List<PciDevice> devices)
+    {
+        foreach (JsonElement e in bus.Items("devices"))
+        {
+            JsonElement ids = e.Member("id") ?? default;
+            devices.Add(new(
+                e.Text("qdev_id"),
+                bridge,
+                (int)e.Number("slot"),
+                (int)e.Number("function"),
+                (int)ids.Number("vendor"),
+                (int)ids.Number("device")));
+            if (e.Member("pci_bridge") is { } behind) AddDevices(behind, e.Text("qdev_id"), devices);
+        }
+    }
+}
