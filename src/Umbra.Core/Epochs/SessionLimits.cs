@@ -14,6 +14,18 @@ public static class SessionLimits
     /// <summary>Most pre-copy rounds before a barrier, beside those that a seed or resync needs.</summary>
     public const int RoundsMax = 4;
 
+    /// <summary>Rounds of a seed or resync: its first one takes long, and the guest writes on meanwhile.</summary>
+    public const int ResyncRoundsMax = 30;
+
+    /// <summary>So few dirty pages are copied in the pause without a round before it: 1 MiB, a fraction of a millisecond.</summary>
+    public const int RoundPagesMin = 256;
+
+    /// <summary>Bytes of disk writes that one call of <c>Tick</c> encodes at most.</summary>
+    public const int DiskBytesPerStep = 4 * Sizes.MiB;
+
+    /// <summary>Syncs on request that wait at once.</summary>
+    public const int SyncRequestsMax = 16;
+
     /// <summary>Hash requests under way at once.</summary>
     public const int HashRequestsMax = 4;
 
@@ -24,12 +36,30 @@ public static class SessionLimits
     public const int ConfigurationBytesMax = 4 * Sizes.MiB;
 
     /// <summary>The link is dead when nothing has come over it for this long.</summary>
-    public static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(3);
+    public static readonly TimeSpan SilenceMax = TimeSpan.FromSeconds(5);
 
     /// <summary>
     /// The link is dead when an epoch that was sent whole is not acknowledged for this long: beyond any disk's flush.
     /// </summary>
     public static readonly TimeSpan AckMax = TimeSpan.FromSeconds(30);
+
+    /// <summary>Pages or blocks that one call of the shadow's <c>Tick</c> hashes at most.</summary>
+    public const int HashesPerStep = 1024;
+
+    /// <summary>A standby that could not be started, loaded or run is tried again after this.</summary>
+    public static readonly TimeSpan StandbyRetry = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How far behind its policy a shadow may be before the protection counts as degraded.</summary>
+    public static readonly TimeSpan LagTolerance = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often it is looked whether the disks' copy is complete.</summary>
+    public static readonly TimeSpan DiskPoll = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>A swap that cannot pause the guest within this is called off.</summary>
+    public static readonly TimeSpan PrepareMax = TimeSpan.FromSeconds(10);
+
+    /// <summary>A claim that was not answered at all is asked again after this.</summary>
+    public static readonly TimeSpan ClaimAnswerMax = TimeSpan.FromSeconds(5);
 
     /// <summary>A swap's final epoch must be acknowledged within this, or the primary goes on.</summary>
     public static readonly TimeSpan FinalEpochMax = TimeSpan.FromSeconds(3);

@@ -1,4 +1,5 @@
 using Umbra.Core.Basics;
+using Umbra.Core.Deltas;
 
 namespace Umbra.Core.Protocol;
 
@@ -173,7 +174,8 @@ internal static class PairBodies
         foreach (ref DiskGeometry disk in disks.AsSpan())
         {
             disk = new DiskGeometry(from.Text(Names.LengthMax), from.Int64());
-            sound &= Names.IsValid(disk.Id) && disk.Bytes is >= 0 and <= ProtocolLimits.DiskBytesMax;
+            sound &= Names.IsValid(disk.Id) && disk.Bytes is >= 0 and <= ProtocolLimits.DiskBytesMax
+                && disk.Bytes % BatchLimits.Sector == 0;
         }
 
         return sound ? new SourceHello(new VmId(vm), generation, session, pageCount, disks) : null;

@@ -31,7 +31,9 @@ public sealed unsafe class AppendLog : IDisposable
         return error;
     }
 
-    /// <summary>Appends <paramref name="record"/>. After an error nothing of it is left, as far as the disk allows.</summary>
+    /// <summary>
+    /// Appends <paramref name="record"/>. After an error nothing of it is left, as far as the disk allows.
+    /// </summary>
     public SystemError? Append(ReadOnlySpan<byte> record)
     {
         if (WriteAll(_file, record, _path) is { } error)
@@ -48,7 +50,9 @@ public sealed unsafe class AppendLog : IDisposable
     public SystemError? Flush() =>
         Sys.CallUninterrupted(Sys.Fdatasync, _file.Number) < 0 ? SystemError.Last("fdatasync", _path) : null;
 
-    /// <summary>Cuts the log to its first <paramref name="bytes"/>: a torn tail found when reading it, or all of it.</summary>
+    /// <summary>
+    /// Cuts the log to its first <paramref name="bytes"/>: a torn tail found when reading it, or all of it.
+    /// </summary>
     public SystemError? Truncate(long bytes)
     {
         if (Sys.CallUninterrupted(Sys.Ftruncate, _file.Number, (nint)bytes) < 0)

@@ -4,9 +4,9 @@ using Umbra.Linux.Interop;
 namespace Umbra.Linux.Files;
 
 /// <summary>
-/// A disk image, block device or other large file, by positioned reads and writes. Every failure is a value: a full disk
-/// (<see cref="SystemError.IsFull"/>) or an I/O error is something to handle, not a bug. Any number of threads, as far
-/// as their ranges do not overlap.
+/// A disk image, block device or other large file, by positioned reads and writes. Every failure is a value: a full
+/// disk (<see cref="SystemError.IsFull"/>) or an I/O error is something to handle, not a bug. Any number of threads, as
+/// far as their ranges do not overlap.
 /// </summary>
 public sealed unsafe class DiskFile : IDisposable
 {
@@ -51,7 +51,9 @@ public sealed unsafe class DiskFile : IDisposable
         return end < 0 ? SystemError.Last("lseek", Path) : (long)end;
     }
 
-    /// <summary>Fills all of <paramref name="into"/> from <paramref name="offset"/>; an error when the file ends before.</summary>
+    /// <summary>
+    /// Fills all of <paramref name="into"/> from <paramref name="offset"/>; an error when the file ends before.
+    /// </summary>
     public SystemError? Read(long offset, Span<byte> into)
     {
         fixed (byte* start = into)
@@ -62,7 +64,7 @@ public sealed unsafe class DiskFile : IDisposable
                 nint count = Sys.CallUninterrupted(
                     Sys.Pread, _file.Number, (nint)(start + done), into.Length - done, (nint)(offset + done));
                 if (count < 0) return SystemError.Last("pread", $"{Path}, {into.Length} at {offset}");
-                if (count == 0) return new SystemError("pread", $"{Path}, {into.Length} at {offset}", 0, "the file ends before");
+                if (count == 0) return EndsBefore(offset, into.Length);
                 done += (int)count;
             }
         }
@@ -91,10 +93,14 @@ public sealed unsafe class DiskFile : IDisposable
         return null;
     }
 
-    /// <summary>Makes the range read as zero, keeping its space; where the file system cannot, by writing zeroes.</summary>
+    /// <summary>
+    /// Makes the range read as zero, keeping its space; where the file system cannot, by writing zeroes.
+    /// </summary>
     public SystemError? WriteZeroes(long offset, long bytes) => Deallocate(ZeroRangeMode | KeepSize, offset, bytes);
 
-    /// <summary>Makes the range read as zero and frees its space; where the file system cannot, by writing zeroes.</summary>
+    /// <summary>
+    /// Makes the range read as zero and frees its space; where the file system cannot, by writing zeroes.
+    /// </summary>
     public SystemError? PunchHole(long offset, long bytes) => Deallocate(PunchHoleMode | KeepSize, offset, bytes);
 
     /// <summary>Makes everything written so far durable (fdatasync).</summary>
@@ -107,14 +113,21 @@ public sealed unsafe class DiskFile : IDisposable
             ? SystemError.Last("ftruncate", $"{Path}, {bytes}")
             : null;
 
-    /// <summary>First offset from <paramref name="from"/> on that holds data, or null: only zeroes up to the end.</summary>
+    /// <summary>
+    /// First offset from <paramref name="from"/> on that holds data, or null: only zeroes up to the end.
+    /// </summary>
     public long? NextData(long from) => Seek(from, SeekData);
 
-    /// <summary>First offset from <paramref name="from"/> on that is a hole (the end counts as one), or null behind it.</summary>
+    /// <summary>
+    /// First offset from <paramref name="from"/> on that is a hole (the end counts as one), or null behind it.
+    /// </summary>
     public long? NextHole(long from) => Seek(from, SeekHole);
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
+
+    private SystemError EndsBefore(long offset, int bytes) =>
+        new("pread", $"{Path}, {bytes} at {offset}", 0, "the file ends before");
 
     private SystemError? Deallocate(int mode, long offset, long bytes)
     {

@@ -8,8 +8,8 @@ public static class DurableFile
     private const string TemporarySuffix = ".new";
 
     /// <summary>
-    /// Replaces (or creates) <paramref name="path"/> by <paramref name="content"/>: written beside, fsync, rename, fsync
-    /// of the directory. After an error the old version is still there. One writer at a time per path.
+    /// Replaces (or creates) <paramref name="path"/> by <paramref name="content"/>: written beside, fsync, rename,
+    /// fsync of the directory. After an error the old version is still there. One writer at a time per path.
     /// </summary>
     public static SystemError? Replace(string path, ReadOnlySpan<byte> content)
     {
@@ -20,7 +20,9 @@ public static class DurableFile
         return error;
     }
 
-    /// <summary>Removes <paramref name="path"/> so that it stays removed after a crash; none there is fine too.</summary>
+    /// <summary>
+    /// Removes <paramref name="path"/> so that it stays removed after a crash; none there is fine too.
+    /// </summary>
     public static SystemError? Delete(string path)
     {
         SystemError? error = Paths.Unlink(path);

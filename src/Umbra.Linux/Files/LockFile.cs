@@ -16,7 +16,9 @@ public sealed class LockFile : IDisposable
 
     private LockFile(FileDescriptor file) => _file = file;
 
-    /// <summary>Takes the lock at once or not at all; EAGAIN: another process has it, and the error says which.</summary>
+    /// <summary>
+    /// Takes the lock at once or not at all; EAGAIN: another process has it, and the error says which.
+    /// </summary>
     public static Outcome<LockFile> TryAcquire(string path)
     {
         Outcome<FileDescriptor> file = FileDescriptor.Open(path, FileDescriptor.ReadWrite | FileDescriptor.Create);

@@ -9,7 +9,8 @@ internal static unsafe class Paths
     {
         fixed (byte* source = Terminated(from), target = Terminated(to))
         {
-            return Sys.Call(Sys.Rename, (nint)source, (nint)target) == 0 ? null : SystemError.Last("rename", $"{from}, {to}");
+            if (Sys.Call(Sys.Rename, (nint)source, (nint)target) == 0) return null;
+            return SystemError.Last("rename", $"{from}, {to}");
         }
     }
 

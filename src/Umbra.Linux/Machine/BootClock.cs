@@ -19,7 +19,8 @@ public static partial class BootClock
         {
             int result = ClockGetTime(ClockBootTime, out TimeSpec time);
             Invariant.Holds(result == 0, "CLOCK_BOOTTIME is there since Linux 2.6.39");
-            return new TimeSpan((time.Seconds * TimeSpan.TicksPerSecond) + (time.Nanoseconds / TimeSpan.NanosecondsPerTick));
+            return new TimeSpan(
+                (time.Seconds * TimeSpan.TicksPerSecond) + (time.Nanoseconds / TimeSpan.NanosecondsPerTick));
         }
     }
 

@@ -50,7 +50,9 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <summary>Size, pages of <see cref="Sizes.Page"/> bytes.</summary>
     public long PageCount => Bytes / Sizes.Page;
 
-    /// <summary>Maps the existing file at <paramref name="path"/>, whose size must be <paramref name="bytes"/>.</summary>
+    /// <summary>
+    /// Maps the existing file at <paramref name="path"/>, whose size must be <paramref name="bytes"/>.
+    /// </summary>
     public static Outcome<GuestMemory> Open(string path, long bytes, MemoryAccess access)
     {
         int flags = access == MemoryAccess.ReadWrite ? FileDescriptor.ReadWrite : FileDescriptor.ReadOnly;
@@ -79,7 +81,9 @@ public sealed unsafe class GuestMemory : IDisposable
         return mapped;
     }
 
-    /// <summary>The page at <paramref name="index"/>. Reading a hole of a sparse file makes the kernel fill it.</summary>
+    /// <summary>
+    /// The page at <paramref name="index"/>. Reading a hole of a sparse file makes the kernel fill it.
+    /// </summary>
     public ReadOnlySpan<byte> Page(long index) => Pages(index, 1);
 
     /// <summary><paramref name="count"/> consecutive pages from <paramref name="first"/> on.</summary>
@@ -97,10 +101,14 @@ public sealed unsafe class GuestMemory : IDisposable
         return new Span<byte>(_start + (index * Sizes.Page), Sizes.Page);
     }
 
-    /// <summary>Copies the page at <paramref name="index"/> into the first 4096 bytes of <paramref name="into"/>.</summary>
+    /// <summary>
+    /// Copies the page at <paramref name="index"/> into the first 4096 bytes of <paramref name="into"/>.
+    /// </summary>
     public void CopyPage(long index, Span<byte> into) => Page(index).CopyTo(into);
 
-    /// <summary>Copies the pages at <paramref name="indexes"/> one after the other into <paramref name="into"/>.</summary>
+    /// <summary>
+    /// Copies the pages at <paramref name="indexes"/> one after the other into <paramref name="into"/>.
+    /// </summary>
     public void CopyPages(ReadOnlySpan<long> indexes, Span<byte> into)
     {
         int done = 0;
@@ -149,7 +157,9 @@ public sealed unsafe class GuestMemory : IDisposable
     /// </summary>
     public long NextDataPage(long fromPage) => Seek(fromPage, SeekData);
 
-    /// <summary>The first page from <paramref name="fromPage"/> on that is a hole, or <see cref="PageCount"/>.</summary>
+    /// <summary>
+    /// The first page from <paramref name="fromPage"/> on that is a hole, or <see cref="PageCount"/>.
+    /// </summary>
     public long NextHolePage(long fromPage) => Seek(fromPage, SeekHole);
 
     /// <summary>

@@ -9,7 +9,7 @@ namespace Umbra.Linux.Memory;
 /// <param name="OpenPath">Path in <c>/proc/PID/map_files</c>, which also opens memfds and deleted files.</param>
 public sealed record RamMapping(AddressRange Range, string OpenPath)
 {
-    private const string DeletedSuffix = " (deleted)";
+    private const string DeletedSuffix = " (deleted)", MemfdPrefix = "/memfd:";
 
     /// <summary>
     /// Finds the shared mapping of <paramref name="backing"/> in process <paramref name="pid"/>.
@@ -45,7 +45,8 @@ public sealed record RamMapping(AddressRange Range, string OpenPath)
             if (!IsOf(mappings[i], backing) || mappings[i].Offset != 0) continue;
             // One backend may show as several neighbours (different advice or protection along it).
             ulong end = mappings[i].End;
-            for (int j = i + 1; j < mappings.Count && Continues(mappings[i], mappings[j], end); j++) end = mappings[j].End;
+            for (int j = i + 1; j < mappings.Count && Continues(mappings[i], mappings[j], end); j++)
+                end = mappings[j].End;
             AddressRange range = new(mappings[i].Start, (long)(end - mappings[i].Start));
             string open = $"/proc/{pid}/map_files/{mappings[i].Start:x}-{mappings[i].End:x}";
             if (range.Bytes == bytes) found.Add(new RamMapping(range, open));
@@ -63,8 +64,9 @@ public sealed record RamMapping(AddressRange Range, string OpenPath)
         if (!mapping.IsShared) return false;
         ReadOnlySpan<char> shown = mapping.Path;
         if (shown.EndsWith(DeletedSuffix, StringComparison.Ordinal)) shown = shown[..^DeletedSuffix.Length];
-        return shown.SequenceEqual(backing)
-            || (shown.StartsWith("/memfd:", StringComparison.Ordinal) && shown["/memfd:".Length..].SequenceEqual(backing));
+        if (shown.StartsWith(MemfdPrefix, StringComparison.Ordinal) && shown[MemfdPrefix.Length..].SequenceEqual(backing))
+            return true;
+        return shown.SequenceEqual(backing);
     }
 
     private static bool Continues(ProcessMapping first, ProcessMapping next, ulong end) =>

@@ -3,7 +3,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Linux.Native;
 
-/// <summary>LZ4 block format by Debian's liblz4, acceleration 1. One instance per thread: it owns its work space.</summary>
+/// <summary>
+/// LZ4 block format by Debian's liblz4, acceleration 1. One instance per thread: it owns its work space.
+/// </summary>
 public sealed unsafe partial class Lz4Compressor : ICompressor, IDisposable
 {
     private const int Acceleration = 1;

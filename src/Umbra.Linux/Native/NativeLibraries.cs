@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Umbra.Linux.Native;
 
-/// <summary>Whether Debian's compression and hash libraries are there, and which package brings a missing one.</summary>
+/// <summary>
+/// Whether Debian's compression and hash libraries are there, and which package brings a missing one.
+/// </summary>
 public static class NativeLibraries
 {
     internal const string Lz4 = "liblz4.so.1", Zstd = "libzstd.so.1", XxHash = "libxxhash.so.0";

@@ -3,7 +3,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Linux.Native;
 
-/// <summary>XXH3-64 by Debian's libxxhash (14.6 GB/s per core on guest pages). Stateless; any number of threads.</summary>
+/// <summary>
+/// XXH3-64 by Debian's libxxhash (14.6 GB/s per core on guest pages). Stateless; any number of threads.
+/// </summary>
 public sealed unsafe partial class XxHash3 : IContentHash
 {
     /// <summary>Binds the library; throws <see cref="DllNotFoundException"/> naming the package when missing.</summary>

@@ -3,7 +3,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Linux.Native;
 
-/// <summary>Zstandard frames by Debian's libzstd. One instance per thread: it owns its contexts, which are reused.</summary>
+/// <summary>
+/// Zstandard frames by Debian's libzstd. One instance per thread: it owns its contexts, which are reused.
+/// </summary>
 public sealed unsafe partial class ZstdCompressor : ICompressor, IDisposable
 {
     private readonly int _level;

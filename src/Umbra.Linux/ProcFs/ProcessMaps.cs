@@ -48,7 +48,8 @@ public static class ProcessMaps
         ReadOnlySpan<char> inodeText = NextField(ref line);
         int dash = range.IndexOf('-');
         if (dash < 0 || permissions.Length != 4) return null;
-        if (!Hex(range[..dash], out ulong start) || !Hex(range[(dash + 1)..], out ulong end) || end < start) return null;
+        if (!Hex(range[..dash], out ulong start) || !Hex(range[(dash + 1)..], out ulong end)) return null;
+        if (end < start) return null;
         if (!Hex(offsetText, out ulong offset)) return null;
         if (!ulong.TryParse(inodeText, NumberStyles.None, CultureInfo.InvariantCulture, out ulong inode)) return null;
         return new ProcessMapping(start, end, permissions.ToString(), offset, inode, line.TrimStart(' ').ToString());

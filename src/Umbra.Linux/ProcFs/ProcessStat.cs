@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Umbra.Linux.ProcFs;
 
-/// <summary>What the product uses of <c>/proc/PID/stat</c> and <c>/proc/PID/task/TID/stat</c> (man 5 proc_pid_stat).</summary>
+/// <summary>
+/// What the product uses of <c>/proc/PID/stat</c> and <c>/proc/PID/task/TID/stat</c> (man 5 proc_pid_stat).
+/// </summary>
 /// <param name="Pid">Process or thread id.</param>
 /// <param name="Command">Short name, without its parentheses.</param>
 /// <param name="State">One letter: R running, S sleeping, D in the disk, Z zombie, T stopped, t traced, X dead.</param>

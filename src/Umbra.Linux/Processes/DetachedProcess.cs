@@ -44,7 +44,8 @@ public static class DetachedProcess
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            return new SystemError("start", what, e.NativeErrorCode, "setsid (package util-linux) starts detached programs");
+            const string hint = "setsid (package util-linux) starts detached programs";
+            return new SystemError("start", what, e.NativeErrorCode, hint);
         }
 
         Task<string?> pidLine = shell.StandardOutput.ReadLineAsync();
@@ -80,8 +81,9 @@ public static class DetachedProcess
     {
         try
         {
-            string text = File.ReadAllText(path);
-            return int.TryParse(text.AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int pid) ? pid : null;
+            ReadOnlySpan<char> text = File.ReadAllText(path).AsSpan().Trim();
+            bool good = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int pid);
+            return good ? pid : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -9,7 +9,9 @@ namespace Umbra.Linux.Processes;
 /// <param name="StartTicks">Clock ticks from boot to its start (<c>/proc/PID/stat</c>, field 22).</param>
 public readonly record struct ProcessIdentity(int Pid, ulong StartTicks);
 
-/// <summary>A process of this machine, child or not, held by a pidfd so that it is never mistaken for another.</summary>
+/// <summary>
+/// A process of this machine, child or not, held by a pidfd so that it is never mistaken for another.
+/// </summary>
 public sealed class ProcessHandle : IDisposable
 {
     /// <summary>SIGTERM: asks it to end.</summary>

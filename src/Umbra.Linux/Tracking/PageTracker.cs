@@ -4,7 +4,9 @@ using Umbra.Linux.Memory;
 namespace Umbra.Linux.Tracking;
 
 /// <summary>What <see cref="PageTracker.Open"/> came to.</summary>
-/// <param name="Tracker">The tracker; null when there is none to be had, and then <paramref name="Error"/> says why.</param>
+/// <param name="Tracker">
+/// The tracker; null when there is none to be had, and then <paramref name="Error"/> says why.
+/// </param>
 /// <param name="Warning">Why it is not the fast one; null when it is.</param>
 /// <param name="Error">Why there is no tracker at all: the process is gone, or someone else tracks this memory.</param>
 public sealed record TrackerOutcome(IPageTracker? Tracker, string? Warning, SystemError? Error);

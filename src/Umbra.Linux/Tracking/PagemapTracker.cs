@@ -34,7 +34,9 @@ public sealed class PagemapTracker : IPageTracker
     /// <summary>How long the emulator's main thread stood still; null when an earlier tracking was adopted.</summary>
     public TimeSpan? StopTime { get; }
 
-    /// <summary>Whether tracking was already there, from an agent before: the first call also reports writes since.</summary>
+    /// <summary>
+    /// Whether tracking was already there, from an agent before: the first call also reports writes since.
+    /// </summary>
     public bool IsAdopted => StopTime is null;
 
     /// <summary>
@@ -137,8 +139,8 @@ public sealed class PagemapTracker : IPageTracker
     private unsafe bool IsMapped()
     {
         ulong entry;
-        return Sys.CallUninterrupted(
-            Sys.Pread, _pagemap.Number, (nint)(&entry), sizeof(ulong), (nint)(_range.Start / Sizes.Page * sizeof(ulong)))
-            == sizeof(ulong);
+        nint offset = (nint)(_range.Start / Sizes.Page * sizeof(ulong));
+        nint count = Sys.CallUninterrupted(Sys.Pread, _pagemap.Number, (nint)(&entry), sizeof(ulong), offset);
+        return count == sizeof(ulong);
     }
 }

@@ -5,15 +5,19 @@ namespace Umbra.Linux.Tracking;
 
 /// <summary>
 /// The ioctls of a userfaultfd and of <c>/proc/PID/pagemap</c> that track writes (include/uapi/linux/userfaultfd.h,
-/// fs.h; man 2 ioctl_userfaultfd, PAGEMAP_SCAN). Tracking is asynchronous: the kernel notes the write and lets the guest
-/// go on, nobody has to answer a fault.
+/// fs.h; man 2 ioctl_userfaultfd, PAGEMAP_SCAN). Tracking is asynchronous: the kernel notes the write and lets the
+/// guest go on, nobody has to answer a fault.
 /// </summary>
 internal static unsafe class UserFault
 {
-    /// <summary>O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY: the last is what an unprivileged process may ask for.</summary>
+    /// <summary>
+    /// O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY: the last is what an unprivileged process may ask for.
+    /// </summary>
     internal const int CreateFlags = 0x80801;
 
-    /// <summary>Longest range that one scan call arms: bounds the time for which the guest's faults wait (0.16 ms).</summary>
+    /// <summary>
+    /// Longest range that one scan call arms: bounds the time for which the guest's faults wait (0.16 ms).
+    /// </summary>
     internal const long ScanBytesMax = 16L * 1024 * 1024;
 
     /// <summary>Regions that one scan can return: every second page of <see cref="ScanBytesMax"/>.</summary>

@@ -12,8 +12,8 @@ internal static class UserFaultAdoption
     private const string LinkTarget = "anon_inode:[userfaultfd]";
 
     /// <summary>
-    /// The descriptor that tracks, or can track, <paramref name="range"/>. ENOENT: there is none. EBUSY: there are some,
-    /// but the range is another's.
+    /// The descriptor that tracks, or can track, <paramref name="range"/>. ENOENT: there is none. EBUSY: there are
+    /// some, but the range is another's.
     /// </summary>
     internal static Outcome<FileDescriptor> Find(int pid, FileDescriptor pidfd, AddressRange range)
     {

@@ -80,8 +80,9 @@ internal static unsafe class UserFaultInjection
             if (attempt == Attempt.Failed)
             {
                 // Leaving the thread detaches; a target that is stopped for another reason stays as it is.
-                int errno = failure.Length == 0 ? Errno.SRCH : Errno.BUSY;
-                return new SystemError("ptrace", $"process {pid}", errno, errno == Errno.SRCH ? "the process is gone" : failure);
+                return failure.Length == 0
+                    ? new SystemError("ptrace", $"process {pid}", Errno.SRCH, "the process is gone")
+                    : new SystemError("ptrace", $"process {pid}", Errno.BUSY, failure);
             }
 
             Thread.Sleep(2);
@@ -189,8 +190,10 @@ internal static unsafe class UserFaultInjection
     private static void WarmUp()
     {
         const BindingFlags all = BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
-        foreach (MethodInfo method in typeof(UserFaultInjection).GetMethods(all)) RuntimeHelpers.PrepareMethod(method.MethodHandle);
-        foreach (MethodInfo method in typeof(TracedThread).GetMethods(all)) RuntimeHelpers.PrepareMethod(method.MethodHandle);
+        foreach (MethodInfo method in typeof(UserFaultInjection).GetMethods(all))
+            RuntimeHelpers.PrepareMethod(method.MethodHandle);
+        foreach (MethodInfo method in typeof(TracedThread).GetMethods(all))
+            RuntimeHelpers.PrepareMethod(method.MethodHandle);
         // No process has this number: every call is made once and refused.
         TracedThread.Registers none = default;
         _ = TracedThread.Read(-1, &none);

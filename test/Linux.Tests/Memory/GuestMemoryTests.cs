@@ -14,7 +14,8 @@ public sealed class GuestMemoryTests : IDisposable
     public void A_page_written_by_the_shadow_is_read_through_another_mapping()
     {
         using GuestMemory shadow = GuestMemory.Create(_directory.File("ram"), Pages * Sizes.Page).OrThrow();
-        using GuestMemory reader = GuestMemory.Open(_directory.File("ram"), Pages * Sizes.Page, MemoryAccess.Read).OrThrow();
+        string path = _directory.File("ram");
+        using GuestMemory reader = GuestMemory.Open(path, Pages * Sizes.Page, MemoryAccess.Read).OrThrow();
         byte[] page = new byte[Sizes.Page];
         Array.Fill(page, (byte)0x5A);
         shadow.WritePage(3, page);

@@ -7,8 +7,8 @@ using Umbra.Linux.Tracking;
 namespace Umbra.Linux.Tests.Support;
 
 /// <summary>
-/// This same test program, run as a process of its own that injects userfaultfds into a target one after the other until
-/// it is killed: the agent that dies at the worst moment.
+/// This same test program, run as a process of its own that injects userfaultfds into a target one after the other
+/// until it is killed: the agent that dies at the worst moment.
 /// </summary>
 internal static class InjectingChild
 {

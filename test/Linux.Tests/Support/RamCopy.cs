@@ -3,7 +3,9 @@ using Umbra.Linux.Memory;
 
 namespace Umbra.Linux.Tests.Support;
 
-/// <summary>Whole copies of a guest's RAM, and which pages differ between two: the truth that trackers are held to.</summary>
+/// <summary>
+/// Whole copies of a guest's RAM, and which pages differ between two: the truth that trackers are held to.
+/// </summary>
 internal static class RamCopy
 {
     public static byte[] Of(GuestMemory memory)

@@ -113,7 +113,8 @@ internal sealed class TestQemu : IDisposable
             catch (SocketException)
             {
                 socket.Dispose();
-                if (!process.IsAlive || DateTime.UtcNow > deadline) Assert.Fail("QEMU started: " + File.ReadAllText(log));
+                if (!process.IsAlive || DateTime.UtcNow > deadline)
+                    Assert.Fail("QEMU started: " + File.ReadAllText(log));
                 Thread.Sleep(5);
             }
         }

@@ -1,0 +1,61 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+
+namespace Umbra.Core.Epochs;
+
+/// <summary>Pauses of the last epochs, and what they say about the next one.</summary>
+internal sealed class PauseWindow
+{
+    /// <summary>Epochs that the figures are over.</summary>
+    public const int EpochsMax = 512;
+
+    private readonly List<EpochReport> _reports = new(EpochsMax);
+    private int _oldest;
+
+    public void Add(EpochReport report)
+    {
+        if (_reports.Count < EpochsMax)
+        {
+            _reports.Add(report);
+            return;
+        }
+
+        _reports[_oldest] = report;
+        _oldest = (_oldest + 1) % EpochsMax;
+    }
+
+    /// <summary>
+    /// Pages whose copy fits what the budget leaves beside stopping, device state and going on, as measured; half of
+    /// <paramref name="pagesMax"/> before anything is.
+    /// </summary>
+    public long PagesWithin(TimeSpan budget, int pagesMax)
+    {
+        if (_reports.Count == 0) return pagesMax / 2;
+        EpochReport last = _reports[(_oldest + _reports.Count - 1) % _reports.Count];
+        TimeSpan left = budget - (last.Pause - last.ScanCopy);
+        if (left <= TimeSpan.Zero || last.PausedPages == 0 || last.ScanCopy == TimeSpan.Zero) return pagesMax / 2;
+        double pages = left / (last.ScanCopy / last.PausedPages);
+        return (long)Math.Clamp(pages, 64, pagesMax);
+    }
+
+    public PauseStatistics Statistics()
+    {
+        if (_reports.Count == 0) return new PauseStatistics();
+        double[] sorted = [.. _reports.Select(r => r.Pause.TotalMilliseconds)];
+        Array.Sort(sorted);
+        return new PauseStatistics
+        {
+            Count = sorted.Length,
+            MeanMs = sorted.Average(),
+            P50Ms = Quantile(sorted, 0.5),
+            P99Ms = Quantile(sorted, 0.99),
+            StopMs = _reports.Average(r => r.Stop.TotalMilliseconds),
+            ScanCopyMs = _reports.Average(r => r.ScanCopy.TotalMilliseconds),
+            DeviceStateMs = _reports.Average(r => r.DeviceState.TotalMilliseconds),
+            ContMs = _reports.Average(r => r.Continue.TotalMilliseconds),
+        };
+    }
+
+    private static double Quantile(double[] sorted, double part) =>
+        sorted[Math.Min(sorted.Length - 1, (int)Math.Ceiling(part * sorted.Length) - 1)];
+}

@@ -1,0 +1,369 @@
+using System.Buffers;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Protocol;
+using Umbra.Core.Swap;
+
+namespace Umbra.Core.Epochs;
+
+/// <summary>The session's standby, and the ways by which it comes to run the VM: a swap's permit, or a takeover.</summary>
+public sealed partial class ShadowSession
+{
+    private readonly ArrayBufferWriter<byte> _bytes = new();
+    private Standby _standby;
+    private string _standbyTrouble = "";
+    private long _ticket;
+    private bool _loadWanted;
+    private SwapPermit? _permit;
+    private FenceClaim? _claim;
+    private Start? _start;
+    private TimeSpan _permitAt;
+    private TimeSpan _askAgainAt;
+    private TimeSpan _startAgainAt;
+
+    private enum Standby
+    {
+        None,
+
+        Preparing,
+
+        Ready,
+
+        Loading,
+
+        Loaded,
+
+        Broken,
+    }
+
+    // A VM that this host has won and brings up.
+    private sealed class Start(TimeSpan startedAt)
+    {
+        private TimeSpan _phaseAt = startedAt;
+
+        public required string Action { get; init; }
+
+        public required Generation Generation { get; init; }
+
+        public required EpochNumber Epoch { get; init; }
+
+        public bool BySwap { get; init; }
+
+        public bool RunAsked { get; set; }
+
+        public List<PhaseTime> Phases { get; } = [];
+
+        public void Passed(string phase, TimeSpan now)
+        {
+            PhaseTime? last = Phases.Count > 0 ? Phases[^1] : null;
+            Phases.Add(new PhaseTime(phase, last is null ? TimeSpan.Zero : last.Start + last.Duration, now - _phaseAt));
+            _phaseAt = now;
+        }
+    }
+
+    /// <summary>The answer to <see cref="IShadowEffects.PrepareStandby"/>.</summary>
+    public void OnStandbyReady(long ticket, CallOutcome outcome, TimeSpan now)
+    {
+        if (ticket != _ticket || _standby != Standby.Preparing) return;
+        _standby = outcome.Succeeded ? Standby.Ready : Standby.Broken;
+        _standbyTrouble = outcome.Detail;
+        _startAgainAt = now + SessionLimits.StandbyRetry;
+        if (!outcome.Succeeded) _effects.Report("standby.failed", outcome.Detail);
+        if (outcome.Succeeded && _loadWanted && _end is null) LoadCommitted();
+        if (!outcome.Succeeded) DeclineIfUnclaimed(outcome.Detail);
+    }
+
+    /// <summary>The answer to <see cref="IShadowEffects.LoadDeviceState"/>.</summary>
+    public void OnLoaded(long ticket, CallOutcome outcome, TimeSpan now)
+    {
+        if (ticket != _ticket || _standby != Standby.Loading) return;
+        _standby = outcome.Succeeded ? Standby.Loaded : Standby.Broken;
+        _standbyTrouble = outcome.Detail;
+        _startAgainAt = now + SessionLimits.StandbyRetry;
+        if (!outcome.Succeeded)
+        {
+            _effects.Report("standby.failed", outcome.Detail);
+            DeclineIfUnclaimed(outcome.Detail);
+        }
+        else if (_permit is not null && _claim is null)
+        {
+            ClaimBySwap(now);
+        }
+
+        TickStarting(now);
+    }
+
+    /// <summary>The answer to <see cref="IShadowEffects.ClaimFence"/>; null when it is not known how the claim went.</summary>
+    public void OnClaimAnswered(string request, FenceAnswer? answer, TimeSpan now)
+    {
+        if (_claim is null || _claim.Request != request || Phase != ShadowPhase.Claiming) return;
+        if (answer is null || (!answer.Won && answer.Current.Generation <= _claim.Expected))
+        {
+            _askAgainAt = now + SessionLimits.ClaimRetry;
+            return;
+        }
+
+        SwapPermit permit = _permit!;
+        _claim = null;
+        _permit = null;
+        if (answer.Current.Holder == _options.Host)
+        {
+            BeginStart(
+                new Start(_permitAt)
+                {
+                    Action = permit.Swap, Generation = answer.Current.Generation, Epoch = permit.Epoch, BySwap = true,
+                },
+                now);
+            return;
+        }
+
+        // The primary won it for itself. Its device state is loaded here, and is of no use any more.
+        Phase = ShadowPhase.Following;
+        PrepareCommittedStandby();
+        Finish(permit.Swap, false, $"{answer.Current.Holder} runs the VM under {answer.Current.Generation}", []);
+    }
+
+    /// <summary>The answer to <see cref="IShadowEffects.Run"/>.</summary>
+    public void OnRunning(long ticket, CallOutcome outcome, TimeSpan now)
+    {
+        if (ticket != _ticket || _start is null || Phase != ShadowPhase.Starting) return;
+        if (!outcome.Succeeded)
+        {
+            _effects.Report("standby.failed", "it does not run: " + outcome.Detail);
+            _standby = Standby.Broken;
+            _start.RunAsked = false;
+            _startAgainAt = now + SessionLimits.StandbyRetry;
+            return;
+        }
+
+        Phase = ShadowPhase.Running;
+        _start.Passed("Resume", now);
+        if (_start.BySwap) _link?.Send(new SwapDone(_start.Action, _start.Generation));
+        Finish(_start.Action, true, $"the VM runs here under {_start.Generation} from {_start.Epoch}", _start.Phases);
+    }
+
+    /// <summary>
+    /// The fence is won for this host under <paramref name="generation"/>: run the committed epoch. Also for a host that
+    /// won a swap's claim and lost its agent before the VM ran.
+    /// </summary>
+    public void TakeOver(string action, Generation generation, TimeSpan now)
+    {
+        if (Phase is ShadowPhase.Starting or ShadowPhase.Running && _start is not null && generation == _start.Generation)
+            return;
+        if (_store.Committed == EpochNumber.None || generation < _store.Promised)
+        {
+            Finish(action, false, _store.Committed == EpochNumber.None
+                ? "this shadow holds no complete epoch" : $"it is promised to {_store.Promised}", []);
+            return;
+        }
+
+        CallOutcome promised = _store.Promise(generation);
+        if (!promised.Succeeded)
+        {
+            Finish(action, false, "the promise could not be stored: " + promised.Detail, []);
+            return;
+        }
+
+        if (_link is not null) CloseLink("this host takes the VM over");
+        _store.Drop();
+        _end = null;
+        _permit = null;
+        _claim = null;
+        BeginStart(new Start(now) { Action = action, Generation = generation, Epoch = _store.Committed }, now);
+    }
+
+    /// <summary>
+    /// Promises, durably, not to serve the primary any more, if it has not been heard for the lease's time. The action's
+    /// result carries the generation that is refused from now on, and how long the primary was silent.
+    /// </summary>
+    /// <param name="action">The action's id.</param>
+    /// <param name="lease">The longest lease that the primary may be running under.</param>
+    /// <param name="now">The session's clock.</param>
+    public void RequestConsent(string action, TimeSpan lease, TimeSpan now)
+    {
+        if (Phase is ShadowPhase.Claiming or ShadowPhase.Starting or ShadowPhase.Running)
+        {
+            Finish(action, false, $"the shadow is {Phase}", []);
+            return;
+        }
+
+        if (!_witness.Expired(now, lease))
+        {
+            Finish(action, false, $"the primary was heard {_witness.Silence(now).TotalSeconds:0.0} s ago", []);
+            return;
+        }
+
+        Generation refused = _store.Promised;
+        CallOutcome promised = _store.Promise(refused.Next);
+        if (!promised.Succeeded)
+        {
+            Finish(action, false, "the promise could not be stored: " + promised.Detail, []);
+            return;
+        }
+
+        ForgetPermit();
+        if (_link is not null) CloseLink("the shadow has consented to a takeover");
+        string silence = $"{refused} is refused; the primary was heard {_witness.Silence(now).TotalSeconds:0.0} s ago";
+        Finish(action, true, silence, [], refused);
+    }
+
+    private void OnPermit(SwapPermit permit, TimeSpan now)
+    {
+        if (_store.Committed != permit.Epoch || permit.Generation != _store.Promised || Phase != ShadowPhase.Following)
+        {
+            _link!.Send(new SwapDeclined(permit.Swap, $"the shadow is {Phase} and holds {_store.Committed}"));
+            return;
+        }
+
+        _permit = permit;
+        _permitAt = now;
+        Phase = ShadowPhase.Permitted;
+        if (_standby == Standby.Loaded) ClaimBySwap(now);
+        else if (_standby == Standby.Ready) LoadCommitted();
+        else if (_standby is Standby.Broken or Standby.None) DeclineIfUnclaimed(_standbyTrouble);
+    }
+
+    private void ClaimBySwap(TimeSpan now)
+    {
+        SwapPermit permit = _permit!;
+        _claim = new FenceClaim(permit.Generation, _options.Host, $"{permit.Swap}/{_options.Host}/{_options.Session:x16}");
+        Phase = ShadowPhase.Claiming;
+        AskClaim(now);
+    }
+
+    private void AskClaim(TimeSpan now)
+    {
+        _askAgainAt = now + SessionLimits.ClaimAnswerMax;
+        _effects.ClaimFence(_claim!, "swap " + _permit!.Swap);
+    }
+
+    // Only before anything was claimed: afterwards the fence alone decides.
+    private void DeclineIfUnclaimed(string reason)
+    {
+        if (_permit is null || _claim is not null) return;
+        SwapPermit permit = _permit;
+        ForgetPermit();
+        _link?.Send(new SwapDeclined(permit.Swap, "the standby is not ready: " + reason));
+        PrepareCommittedStandby();
+    }
+
+    private void ForgetPermit()
+    {
+        if (_permit is null || _claim is not null) return;
+        _permit = null;
+        if (Phase == ShadowPhase.Permitted) Phase = ShadowPhase.Following;
+    }
+
+    private void BeginStart(Start start, TimeSpan now)
+    {
+        start.Passed("Fence", now);
+        _start = start;
+        Phase = ShadowPhase.Starting;
+        _startAgainAt = now;
+        if (_standby is Standby.None) PrepareCommittedStandby();
+        TickStarting(now);
+    }
+
+    // Brings a won VM up, however often that takes: nobody else may run it.
+    private TimeSpan TickStarting(TimeSpan now)
+    {
+        if (Phase == ShadowPhase.Claiming)
+        {
+            if (now >= _askAgainAt) AskClaim(now);
+            return _askAgainAt;
+        }
+
+        if (Phase != ShadowPhase.Starting)
+        {
+            if (_standby != Standby.Broken || _end is not null || _store.State != StoreState.Complete)
+                return TimeSpan.MaxValue;
+            if (now < _startAgainAt) return _startAgainAt;
+            PrepareCommittedStandby();
+            return TimeSpan.MaxValue;
+        }
+
+        if (now < _startAgainAt) return _startAgainAt;
+        switch (_standby)
+        {
+            case Standby.Broken or Standby.None:
+                PrepareCommittedStandby();
+                _loadWanted = true;
+                break;
+            case Standby.Ready:
+                LoadCommitted();
+                break;
+            case Standby.Loaded when !_start!.RunAsked:
+                return RunLoaded(now);
+        }
+
+        return TimeSpan.MaxValue;
+    }
+
+    // The store stops being a shadow before the first instruction changes it.
+    private TimeSpan RunLoaded(TimeSpan now)
+    {
+        CallOutcome retired = _store.Retire(_start!.Generation);
+        if (!retired.Succeeded)
+        {
+            _effects.Report("shadow.failed", "the shadow cannot be marked as run: " + retired.Detail);
+            _startAgainAt = now + SessionLimits.StandbyRetry;
+            return _startAgainAt;
+        }
+
+        _start.Passed("Load", now);
+        _start.RunAsked = true;
+        _effects.Run(++_ticket, _start.Generation);
+        return TimeSpan.MaxValue;
+    }
+
+    private void PrepareCommittedStandby()
+    {
+        _loadWanted = false;
+        _bytes.ResetWrittenCount();
+        CallOutcome read = _store.ReadConfiguration(_store.Committed, _bytes);
+        if (read.Succeeded)
+        {
+            PrepareStandby(_bytes.WrittenMemory);
+            return;
+        }
+
+        _standby = Standby.Broken;
+        _standbyTrouble = read.Detail;
+    }
+
+    private void PrepareStandby(ReadOnlyMemory<byte> configuration)
+    {
+        _standby = Standby.Preparing;
+        _effects.PrepareStandby(++_ticket, configuration);
+    }
+
+    private void LoadCommitted()
+    {
+        _loadWanted = _standby == Standby.Preparing;
+        if (_standby != Standby.Ready) return;
+        _bytes.ResetWrittenCount();
+        CallOutcome read = _store.ReadDeviceState(_store.Committed, _bytes);
+        if (!read.Succeeded)
+        {
+            _standby = Standby.Broken;
+            _standbyTrouble = read.Detail;
+            DeclineIfUnclaimed(read.Detail);
+            return;
+        }
+
+        _standby = Standby.Loading;
+        _effects.LoadDeviceState(++_ticket, _store.Committed, _bytes.WrittenMemory);
+    }
+
+    private void Finish(
+        string action, bool succeeded, string detail, IReadOnlyList<PhaseTime> phases, Generation refused = default) =>
+        _effects.ActionFinished(new VmActionResult
+        {
+            Id = action,
+            Succeeded = succeeded,
+            Detail = detail,
+            Phases = phases,
+            Epoch = _store.Committed,
+            Generation = refused == default ? _store.Promised : refused,
+        });
+}

@@ -1,0 +1,135 @@
+using Umbra.Core.Basics;
+using Umbra.Core.Deltas;
+using Umbra.Core.Protocol;
+
+namespace Umbra.Core.Epochs;
+
+/// <summary>The store's commit: undo logs, then contents, then flush, then the metadata that makes it count.</summary>
+public sealed partial class ShadowStore
+{
+    /// <summary>
+    /// Makes the verified epoch the shadow's. When it fails, the shadow is still (or again) the epoch before; when not
+    /// even that could be had, nothing is held until <see cref="Recover"/> succeeds, which <see cref="Begin"/> tries.
+    /// </summary>
+    public StoreOutcome Commit()
+    {
+        Invariant.Holds(_open is not null && _end is not null, "an epoch is committed after it was verified");
+        CallOutcome outcome = WritesThrough ? CallOutcome.Done : WriteUndo();
+        bool touched = outcome.Succeeded;
+        if (outcome.Succeeded && !WritesThrough) outcome = Apply();
+        if (outcome.Succeeded) outcome = WriteState(_end.Epoch);
+        if (outcome.Succeeded) outcome = FlushDisks();
+        if (outcome.Succeeded) outcome = Save(AfterCommit());
+        if (!outcome.Succeeded)
+        {
+            if (touched && !WritesThrough) TakeBackInterrupted();
+            Drop();
+            return StoreOutcome.Storage(outcome);
+        }
+
+        Drop();
+        SweepFiles();
+        return StoreOutcome.Ok;
+    }
+
+    private StoreMetadata AfterCommit()
+    {
+        List<HeldEpoch> held = WritesThrough ? [] : [.. _metadata.Held];
+        EpochNumber configuration = _configuration.WrittenCount > 0 ? _end!.Epoch : _metadata.Newest.Configuration;
+        held.Add(new HeldEpoch(_end!.Epoch, _end.Digest, _ram, configuration));
+        int surplus = held.Count - 1 - KnownGood;
+        if (surplus > 0) held.RemoveRange(0, surplus);
+        return _metadata with { State = StoreState.Complete, Held = held, BootToken = _media.BootToken };
+    }
+
+    private CallOutcome WriteUndo()
+    {
+        UndoHeader header = new(_end!.Epoch, Committed);
+        UndoLogWriter pages = new(_media, _hash, ShadowVolume.Memory, StoreFiles.UndoPages(_end.Epoch));
+        CallOutcome outcome = pages.Begin(header);
+        foreach (long page in _staged.SortedPages())
+        {
+            if (!outcome.Succeeded) return outcome;
+            _media.ReadPage(page, _page);
+            outcome = pages.Add(-1, page, Sizes.Page, IsZero(_page) ? default : _page);
+        }
+
+        if (outcome.Succeeded) outcome = pages.End();
+        UndoLogWriter blocks = new(_media, _hash, ShadowVolume.Disk, StoreFiles.UndoBlocks(_end.Epoch));
+        if (outcome.Succeeded) outcome = blocks.Begin(header);
+        foreach (StagedEpoch.Operation operation in _staged.Operations)
+        {
+            if (outcome.Succeeded) outcome = NoteOld(blocks, operation);
+        }
+
+        return outcome.Succeeded ? blocks.End() : outcome;
+    }
+
+    private CallOutcome NoteOld(UndoLogWriter log, in StagedEpoch.Operation operation)
+    {
+        string disk = _metadata.Disks[operation.Disk].Id;
+        for (long at = 0; at < operation.Length; at += _block.Length)
+        {
+            Span<byte> old = _block.AsSpan(0, (int)Math.Min(_block.Length, operation.Length - at));
+            CallOutcome outcome = _media.ReadDisk(disk, operation.Offset + at, old);
+            if (outcome.Succeeded)
+                outcome = log.Add(operation.Disk, operation.Offset + at, old.Length, IsZero(old) ? default : old);
+            if (!outcome.Succeeded) return outcome;
+        }
+
+        return CallOutcome.Done;
+    }
+
+    private CallOutcome Apply()
+    {
+        foreach (long page in _staged.SortedPages())
+        {
+            _staged.TryReadPage(page, _page);
+            _media.WritePage(page, _page);
+        }
+
+        foreach (StagedEpoch.Operation operation in _staged.Operations)
+        {
+            CallOutcome outcome = ApplyOperation(operation);
+            if (!outcome.Succeeded) return outcome;
+        }
+
+        return CallOutcome.Done;
+    }
+
+    private CallOutcome ApplyOperation(in StagedEpoch.Operation operation)
+    {
+        string disk = _metadata.Disks[operation.Disk].Id;
+        if (operation.Kind == DiskOperationKind.Zero) return _media.ZeroDisk(disk, operation.Offset, operation.Length);
+        for (long at = 0; at < operation.Length; at += _block.Length)
+        {
+            Span<byte> data = _block.AsSpan(0, (int)Math.Min(_block.Length, operation.Length - at));
+            CallOutcome outcome = _staged.ReadData(operation, at, data);
+            if (outcome.Succeeded) outcome = _media.WriteDisk(disk, operation.Offset + at, data);
+            if (!outcome.Succeeded) return outcome;
+        }
+
+        return CallOutcome.Done;
+    }
+
+    private CallOutcome WriteState(EpochNumber epoch)
+    {
+        CallOutcome outcome = WriteWhole(ShadowVolume.Memory, StoreFiles.DeviceState(epoch), _deviceState.WrittenSpan);
+        return !outcome.Succeeded || _configuration.WrittenCount == 0
+            ? outcome
+            : WriteWhole(ShadowVolume.Disk, StoreFiles.Configuration(epoch), _configuration.WrittenSpan);
+    }
+
+    private CallOutcome FlushDisks()
+    {
+        foreach (DiskGeometry disk in _metadata.Disks)
+        {
+            CallOutcome outcome = _media.FlushDisk(disk.Id);
+            if (!outcome.Succeeded) return outcome;
+        }
+
+        return CallOutcome.Done;
+    }
+
+    private static bool IsZero(ReadOnlySpan<byte> bytes) => bytes.IndexOfAnyExcept((byte)0) < 0;
+}

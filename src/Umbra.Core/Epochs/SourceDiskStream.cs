@@ -1,0 +1,249 @@
+using System.Buffers.Binary;
+using Umbra.Core.Basics;
+using Umbra.Core.Deltas;
+using Umbra.Core.Protocol;
+
+namespace Umbra.Core.Epochs;
+
+/// <summary>
+/// The source's view of the disks: how far the log was sent, up to where it belongs to the epoch that was cut, and,
+/// while the disks are copied in full, the hashes of the shadow's blocks, so that only differing ones travel.
+/// </summary>
+internal sealed class SourceDiskStream(ISourceDisks disks, SourceOptions options)
+{
+    private readonly BlockBatchEncoder _encoder = new(options.Hash, options.Codecs, options.Compression);
+    private readonly byte[] _data = new byte[DiskOperation.DataBytesMax];
+    private readonly ulong[] _zeroHashes = new ulong[2];
+    private ulong[][] _hashes = [];
+    private PageSet[] _known = [];
+    private long _next;
+    private long _acknowledged;
+    private long _cut = -1;
+    private long _unacknowledged = -1;
+    private bool _cutCompletesCopy;
+
+    /// <summary>The disks as they were when the shadow was told about them.</summary>
+    public IReadOnlyList<DiskGeometry> Geometry { get; private set; } = [];
+
+    /// <summary>Whether the log since the shadow's epoch is all that has to be sent; false during a full copy.</summary>
+    public bool Follows { get; private set; }
+
+    /// <summary>Blocks sent because their hashes differ, or were not known.</summary>
+    public long BlocksSent { get; private set; }
+
+    /// <summary>Whether a cut can be made.</summary>
+    public bool IsReady => disks.State == DiskMirrorState.Ready;
+
+    /// <summary>Whether the log broke: the disks must be copied anew.</summary>
+    public bool IsBroken => disks.State == DiskMirrorState.Broken;
+
+    /// <summary>Why, for people.</summary>
+    public string Detail => disks.Detail;
+
+    /// <summary>Part of the full copy that is done; 1 when none is under way.</summary>
+    public double Progress => Follows ? 1 : disks.Progress;
+
+    /// <summary>Operations logged and not sent yet, those of the next epoch left out.</summary>
+    public long Left => Math.Max(0, Limit - _next);
+
+    private long Limit => _cut >= 0 ? _cut : disks.End;
+
+    /// <summary>Takes the disks as they are now; nothing is known of what the shadow has.</summary>
+    public void BeginAnew()
+    {
+        Geometry = [.. disks.Geometry];
+        Follows = false;
+        _cut = _unacknowledged = -1;
+        _hashes = new ulong[Geometry.Count][];
+        _known = new PageSet[Geometry.Count];
+        for (int disk = 0; disk < Geometry.Count; disk++)
+        {
+            _hashes[disk] = new ulong[Blocks(disk)];
+            _known[disk] = new PageSet(Blocks(disk));
+        }
+
+        if (_encoder.Count > 0) _encoder.Finish(out _);
+    }
+
+    /// <summary>Blocks of a disk; the last one may be short.</summary>
+    public long Blocks(int disk) => (Geometry[disk].Bytes + Sizes.Block - 1) / Sizes.Block;
+
+    /// <summary>Notes that the shadow's disks hold zeros only.</summary>
+    public void SetShadowBlank()
+    {
+        for (int disk = 0; disk < Geometry.Count; disk++)
+        {
+            for (long block = 0; block < Blocks(disk); block++) SetHash(disk, block, ZeroHash(disk, block));
+        }
+    }
+
+    /// <summary>Notes hashes of the shadow's blocks, little-endian u64 each.</summary>
+    public void SetShadowHashes(int disk, long first, ReadOnlySpan<byte> hashes)
+    {
+        for (int i = 0; i < hashes.Length / 8; i++)
+            SetHash(disk, first + i, BinaryPrimitives.ReadUInt64LittleEndian(hashes[(i * 8)..]));
+    }
+
+    /// <summary>Starts the full copy; the hashes are known by now.</summary>
+    public CallOutcome StartCopy()
+    {
+        CallOutcome outcome = disks.Restart();
+        _next = _acknowledged = disks.End;
+        return outcome;
+    }
+
+    /// <summary>
+    /// Sends operations of the log, until about <paramref name="bytesMax"/> have gone; false when the log broke.
+    /// </summary>
+    public bool SendSome(EpochWriter writer, long bytesMax)
+    {
+        long bytes = 0;
+        while (Left > 0 && bytes < bytesMax)
+        {
+            if (!disks.TryRead(_next, _data, out DiskOperation operation)) return false;
+            bytes += operation.Kind == DiskOperationKind.Write ? operation.Length : BatchLimits.Sector;
+            if (Follows) Add(writer, operation, _data);
+            else AddDiffering(writer, operation);
+            _next++;
+        }
+
+        // A full copy is not kept: after a lost link it begins anew, from hashes.
+        if (!Follows) disks.Release(_next);
+        return true;
+    }
+
+    /// <summary>Sends what the encoder still holds.</summary>
+    public void Flush(EpochWriter writer)
+    {
+        if (_encoder.Count == 0) return;
+        ReadOnlyMemory<byte> batch = _encoder.Finish(out BatchStatistics statistics);
+        writer.SendBlocks(batch, statistics);
+    }
+
+    /// <summary>With the guest paused: ends the epoch's part of the log.</summary>
+    public CallOutcome Cut()
+    {
+        CallOutcome outcome = disks.Cut(out long end);
+        if (!outcome.Succeeded) return outcome;
+        _cut = end;
+        _cutCompletesCopy = !Follows;
+        return outcome;
+    }
+
+    /// <summary>The barrier failed after the cut.</summary>
+    public void DropCut() => _cut = -1;
+
+    /// <summary>The cut part is sent and waits for its acknowledgement.</summary>
+    public void CutSent()
+    {
+        _unacknowledged = _cut;
+        _cut = -1;
+
+        // What follows on a complete copy is the guest's writes alone.
+        if (_cutCompletesCopy) Follows = true;
+    }
+
+    /// <summary>The shadow has what was cut.</summary>
+    public void Acknowledged()
+    {
+        _acknowledged = _unacknowledged;
+        _unacknowledged = -1;
+        if (_cutCompletesCopy)
+        {
+            _cutCompletesCopy = false;
+            _hashes = [];
+            _known = [];
+        }
+
+        disks.Release(_acknowledged);
+    }
+
+    /// <summary>
+    /// What was sent since the shadow's epoch is lost. False when the log does not hold it any more (a full copy was
+    /// under way): the disks must be copied anew.
+    /// </summary>
+    public bool TakeBack()
+    {
+        if (_encoder.Count > 0) _encoder.Finish(out _);
+        _cut = _unacknowledged = -1;
+        if (!Follows || _cutCompletesCopy) return false;
+        _next = _acknowledged;
+        return true;
+    }
+
+    private void AddDiffering(EpochWriter writer, in DiskOperation operation)
+    {
+        long end = operation.Offset + operation.Length;
+        long diskEnd = Geometry[operation.Disk].Bytes;
+        long runStart = -1;
+        for (long at = operation.Offset; at < end;)
+        {
+            long block = at / Sizes.Block;
+            long blockStart = block * Sizes.Block;
+            long blockEnd = Math.Min(blockStart + Sizes.Block, diskEnd);
+            long pieceEnd = Math.Min(end, blockEnd);
+            bool differs = Differs(operation, block, at, pieceEnd, at == blockStart && pieceEnd == blockEnd);
+            if (differs) BlocksSent++;
+            if (differs && runStart < 0) runStart = at;
+            if (!differs && runStart >= 0) AddPart(writer, operation, runStart, at);
+            if (!differs) runStart = -1;
+            at = pieceEnd;
+        }
+
+        if (runStart >= 0) AddPart(writer, operation, runStart, end);
+    }
+
+    // Whether the piece has to be sent; notes what the shadow's block is then.
+    private bool Differs(in DiskOperation operation, long block, long from, long to, bool whole)
+    {
+        if (!whole)
+        {
+            _known[operation.Disk].Remove(block);
+            return true;
+        }
+
+        ulong hash = operation.Kind == DiskOperationKind.Zero
+            ? ZeroHash(operation.Disk, block)
+            : options.Hash.Hash(_data.AsSpan((int)(from - operation.Offset), (int)(to - from)));
+        if (_known[operation.Disk].Contains(block) && _hashes[operation.Disk][block] == hash) return false;
+        SetHash(operation.Disk, block, hash);
+        return true;
+    }
+
+    private void AddPart(EpochWriter writer, in DiskOperation operation, long from, long to)
+    {
+        DiskOperation part = operation with { Offset = from, Length = to - from };
+        Add(writer, part, _data.AsSpan(operation.Kind == DiskOperationKind.Write ? (int)(from - operation.Offset) : 0));
+    }
+
+    private void Add(EpochWriter writer, in DiskOperation operation, ReadOnlySpan<byte> data)
+    {
+        long taken = 0;
+        while (true)
+        {
+            taken += _encoder.Add(operation, data, taken);
+            if (taken == operation.Length) return;
+            Flush(writer);
+        }
+    }
+
+    private void SetHash(int disk, long block, ulong hash)
+    {
+        _hashes[disk][block] = hash;
+        _known[disk].Add(block);
+    }
+
+    // The last block of a disk may be short, and its zeros hash otherwise.
+    private ulong ZeroHash(int disk, long block)
+    {
+        int bytes = (int)Math.Min(Sizes.Block, Geometry[disk].Bytes - (block * Sizes.Block));
+        if (bytes != Sizes.Block) return options.Hash.Hash(new byte[bytes]);
+        if (_zeroHashes[0] == 0)
+        {
+            _zeroHashes[1] = options.Hash.Hash(new byte[Sizes.Block]);
+            _zeroHashes[0] = 1;
+        }
+
+        return _zeroHashes[1];
+    }
+}

@@ -1,0 +1,345 @@
+using Umbra.Core.Basics;
+using Umbra.Core.Protocol;
+
+namespace Umbra.Core.Epochs;
+
+/// <summary>The session's epochs: rounds while the guest runs, the barrier, what follows it, the acknowledgement.</summary>
+public sealed partial class SourceSession
+{
+    private readonly TimeSpan _startedAt;
+    private byte[] _configuration = [];
+    private byte[] _acknowledgedConfiguration = [];
+    private EpochNumber _newestEpoch;
+    private EpochNumber _newestCut;
+    private EpochNumber _acknowledged;
+    private ulong _acknowledgedDigest;
+    private TimeSpan _acknowledgedCutAt;
+    private TimeSpan _ackDeadline = TimeSpan.MaxValue;
+    private TimeSpan _lastCut;
+    private TimeSpan _cutDue;
+    private TimeSpan _guestRetryAt;
+    private TimeSpan _seedTime;
+    private CutEpoch? _unacknowledged;
+    private EpochReport? _cutReport;
+    private bool _cutFinal;
+    private bool _barrierTail;
+    private bool _round;
+    private int _rounds;
+    private long _lastRoundPages;
+    private long _resyncPending = 1;
+    private long _resyncWire;
+    private long _epochs;
+    private long _rawBytes;
+    private long _wireBytes;
+
+    private sealed record CutEpoch(EpochReport Report, byte[] Configuration);
+
+    private EpochNumber Base => _unacknowledged?.Report.Epoch ?? _acknowledged;
+
+    private TimeSpan TickEpoch(TimeSpan now)
+    {
+        if (_barrierTail) return SendTail(now);
+        if (!_mayRun) return TimeSpan.MaxValue;
+        if (_disks.IsBroken || _disksNeedCopy)
+        {
+            SendHello(now);
+            return TimeSpan.MaxValue;
+        }
+
+        if (!_link!.HasRoom) return TimeSpan.MaxValue;
+        if (RateLimitedUntil(now) is { } later) return later;
+        if (now < _guestRetryAt) return _guestRetryAt;
+        if (_disks.Left > 0) return SendDisks(now);
+        if (_round) return SendRound(now);
+        if (now < _cutDue && !CutWanted) return _cutDue;
+        return Decide(now);
+    }
+
+    private bool CutWanted => _syncs.Count > 0 || _swap is { Phase: SwapPhase.Prepare };
+
+    private TimeSpan? RateLimitedUntil(TimeSpan now)
+    {
+        if (!_resyncing || _policy.ResyncBytesPerSecond <= 0 || !_writer.IsOpen) return null;
+        TimeSpan at = _resyncStarted
+            + TimeSpan.FromSeconds((double)(_resyncWire + _writer.WireBytes) / _policy.ResyncBytesPerSecond);
+        return at > now ? at : null;
+    }
+
+    private void OpenEpoch()
+    {
+        if (_writer.IsOpen) return;
+        _newestEpoch = _newestEpoch.Next;
+        _writer.Open(_link!, _generation, _newestEpoch, Base);
+    }
+
+    private TimeSpan SendDisks(TimeSpan now)
+    {
+        OpenEpoch();
+        if (!_disks.SendSome(_writer, SessionLimits.DiskBytesPerStep)) SendHello(now);
+        else if (_disks.Left == 0) _disks.Flush(_writer);
+        return now;
+    }
+
+    private TimeSpan SendRound(TimeSpan now)
+    {
+        OpenEpoch();
+        CallOutcome sent = _pages.SendSome(_writer, SessionLimits.PagesPerStep);
+        if (!sent.Succeeded) return GuestFailed("copying pages", sent, now);
+        if (_pages.PendingCount > 0) return now;
+        _pages.Flush(_writer);
+        _round = false;
+        _rounds++;
+        return now;
+    }
+
+    // An epoch is due: another round, the barrier, or something to wait for.
+    private TimeSpan Decide(TimeSpan now)
+    {
+        bool mayCut = _unacknowledged is null && _disks.IsReady;
+        if (!mayCut && _rounds > 0) return _unacknowledged is null ? now + SessionLimits.DiskPoll : TimeSpan.MaxValue;
+        if (_rounds > 0 && PutOff(now)) return _cutDue;
+        CallOutcome scanned = _pages.Scan();
+        if (!scanned.Succeeded) return DirtyUnknown(scanned, now);
+        long dirty = _pages.PendingCount;
+        if (!mayCut || AnotherRoundPays(dirty))
+        {
+            _lastRoundPages = dirty;
+            _round = dirty > 0;
+            if (!_round) _rounds++;
+            return now;
+        }
+
+        return Barrier(now);
+    }
+
+    private bool AnotherRoundPays(long dirty)
+    {
+        if (dirty <= SessionLimits.RoundPagesMin) return _rounds == 0 && _policy.ThresholdLowBytes > 0;
+        if (_rounds == 0) return true;
+        int roundsMax = _resyncing ? SessionLimits.ResyncRoundsMax : SessionLimits.RoundsMax;
+        long fit = _pauses.PagesWithin(_policy.PauseBudget, _pages.PauseCapacity);
+        return dirty > fit && dirty < _lastRoundPages * 3 / 4 && _rounds < roundsMax;
+    }
+
+    // An epoch with too little in it waits for more, but not for ever; what is asked for is cut at once.
+    private bool PutOff(TimeSpan now)
+    {
+        if (_policy.ThresholdLowBytes == 0 || _resyncing || CutWanted) return false;
+        if (_writer.IsOpen && _writer.WireBytes >= _policy.ThresholdLowBytes) return false;
+        TimeSpan last = _lastCut + Max(_policy.IntervalMax, _policy.Interval);
+        if (now >= last) return false;
+        _cutDue = Min(now + _policy.Interval, last);
+        _rounds = 0;
+        return true;
+    }
+
+    private TimeSpan Barrier(TimeSpan now)
+    {
+        bool final = _swap is { Phase: SwapPhase.Prepare };
+        if (final && !SwapMayPause(now)) return now;
+        OpenEpoch();
+        _deviceState.ResetWrittenCount();
+        CallOutcome stopped = _guest.Pause();
+        if (!stopped.Succeeded) return BarrierFailed("stopping the guest", stopped, now);
+        CallOutcome copied = ScanAndCopyPaused(out TimeSpan scanCopy, out long pages, out long overflow, out bool scanned);
+        if (!copied.Succeeded)
+        {
+            BarrierFailed("copying pages in the pause", copied, now);
+            return scanned ? _guestRetryAt : DirtyUnknown(copied, now);
+        }
+
+        CallOutcome saved = _guest.SaveDeviceState(_deviceState);
+        if (saved.Succeeded && _deviceState.WrittenCount is 0 or > SessionLimits.DeviceStateBytesMax)
+            saved = CallOutcome.Failed($"a device state of {_deviceState.WrittenCount} bytes");
+        if (!saved.Succeeded) return BarrierFailed("saving the device state", saved, now);
+        CallOutcome cut = _disks.Cut();
+        if (!cut.Succeeded) return BarrierFailed("cutting the disks", cut, now);
+        _configuration = _guest.Configuration.ToArray();
+        CallOutcome resumed = final ? CallOutcome.Done : LetRun(now);
+        _pages.KeepPaused();
+        _cutFinal = final;
+        _barrierTail = true;
+        _cutReport = new EpochReport
+        {
+            Epoch = _writer.Epoch, Digest = 0, CutAt = now, AcknowledgedAt = now, Resync = _resyncing,
+            Pages = 0, PausedPages = pages, OverflowPages = overflow, RawBytes = 0, WireBytes = 0,
+            Stop = stopped.Duration, ScanCopy = scanCopy, DeviceState = saved.Duration, DiskCut = cut.Duration,
+            Continue = resumed.Duration,
+        };
+        AfterCut(now);
+        if (final) SwapPaused(now, _cutReport);
+        return now;
+    }
+
+    private void AfterCut(TimeSpan now)
+    {
+        _newestCut = _writer.Epoch;
+        _lastCut = now;
+        _rounds = 0;
+        _round = false;
+
+        // A fixed rate, unless it fell behind by more than an interval.
+        _cutDue = Max(_cutDue + _policy.Interval, now);
+        if (_cutDue > now + _policy.Interval) _cutDue = now + _policy.Interval;
+    }
+
+    private CallOutcome ScanAndCopyPaused(out TimeSpan time, out long pages, out long overflow, out bool scanned)
+    {
+        CallOutcome outcome = _pages.Scan();
+        scanned = outcome.Succeeded;
+        time = outcome.Duration;
+        pages = _pages.PendingCount;
+        overflow = 0;
+
+        // What the buffer cannot hold goes out inside the pause: longer, but bounded by the guest's RAM and exact.
+        while (outcome.Succeeded && _pages.PendingCount > _pages.PauseCapacity)
+        {
+            long before = _pages.PendingCount;
+            long surplus = before - _pages.PauseCapacity;
+            outcome = _pages.SendSome(_writer, (int)Math.Min(surplus, SessionLimits.PagesPerStep));
+            time += outcome.Duration;
+            overflow += before - _pages.PendingCount;
+        }
+
+        if (!outcome.Succeeded) return outcome;
+        outcome = _pages.CopyPaused();
+        time += outcome.Duration;
+        return outcome;
+    }
+
+    // Nothing that was copied or cut counts, and nothing is forgotten: the pages are still dirty, the log goes on.
+    private TimeSpan BarrierFailed(string what, CallOutcome outcome, TimeSpan now)
+    {
+        _pages.DropPaused();
+        _disks.DropCut();
+        LetRun(now);
+        if (_swap is { Phase: SwapPhase.Prepare }) EndSwap(false, $"{what} failed: {outcome.Detail}", now);
+        return GuestFailed(what, outcome, now);
+    }
+
+    private TimeSpan GuestFailed(string what, CallOutcome outcome, TimeSpan now)
+    {
+        string trouble = $"{what} failed: {outcome.Detail}";
+        if (trouble != _trouble) _effects.Report("sync.failed", trouble);
+        _trouble = trouble;
+        _guestRetryAt = now + SessionLimits.GuestRetry;
+        return _guestRetryAt;
+    }
+
+    // What was written since the last scan is not known any more: only hashes tell.
+    private TimeSpan DirtyUnknown(CallOutcome outcome, TimeSpan now)
+    {
+        _mustResync = true;
+        GuestFailed("finding dirty pages", outcome, now);
+        if (_swap is { Phase: SwapPhase.Prepare }) EndSwap(false, "dirty pages are not known", now);
+        CloseLink("dirty pages are not known any more", now);
+        return _guestRetryAt;
+    }
+
+    private TimeSpan SendTail(TimeSpan now)
+    {
+        if (!_link!.HasRoom && !_cutFinal) return TimeSpan.MaxValue;
+        if (_pages.PausedLeft > 0)
+        {
+            _pages.SendPaused(_writer, SessionLimits.PagesPerStep);
+            return now;
+        }
+
+        if (_disks.Left > 0)
+        {
+            if (!_disks.SendSome(_writer, SessionLimits.DiskBytesPerStep)) SendHello(now);
+            return now;
+        }
+
+        _pages.Flush(_writer);
+        _disks.Flush(_writer);
+        EndEpoch(now);
+        return now;
+    }
+
+    private void EndEpoch(TimeSpan now)
+    {
+        bool sendConfiguration = _resyncing || !_configuration.AsSpan().SequenceEqual(_acknowledgedConfiguration);
+        ulong digest = _writer.End(
+            _pages.Ram, _deviceState.WrittenMemory, _configuration, sendConfiguration, _cutFinal);
+        _unacknowledged = new CutEpoch(
+            _cutReport! with
+            {
+                Digest = digest, Pages = _writer.Pages, RawBytes = _writer.RawBytes, WireBytes = _writer.WireBytes,
+            },
+            _configuration);
+        _rawBytes += _writer.RawBytes;
+        _wireBytes += _writer.WireBytes;
+        if (_resyncing) _resyncPages += _writer.Pages;
+        if (_resyncing) _resyncWire += _writer.WireBytes;
+        _pages.CutSent();
+        _disks.CutSent();
+        _barrierTail = false;
+        _ackDeadline = now + SessionLimits.AckMax;
+        if (_cutFinal) SwapEpochSent(now);
+    }
+
+    private void OnAck(EpochAck ack, TimeSpan now)
+    {
+        if (_unacknowledged is not { } cut || cut.Report.Epoch != ack.Epoch) return;
+        if (cut.Report.Digest != ack.Digest)
+        {
+            _effects.Report("sync.mismatch", $"the shadow acknowledged {ack.Epoch} with another digest");
+            _mustResync = true;
+            SendHello(now);
+            return;
+        }
+
+        bool final = _swap is { Phase: SwapPhase.FinalEpoch } && _swap.Epoch == ack.Epoch;
+        AcceptAck(now);
+        if (final) SwapFinalAcknowledged(now);
+    }
+
+    private void AcceptAck(TimeSpan now)
+    {
+        CutEpoch cut = _unacknowledged!;
+        _unacknowledged = null;
+        _ackDeadline = TimeSpan.MaxValue;
+        _trouble = "";
+        _acknowledged = cut.Report.Epoch;
+        _acknowledgedDigest = cut.Report.Digest;
+        _acknowledgedCutAt = cut.Report.CutAt;
+        _acknowledgedConfiguration = cut.Configuration;
+        _epochs++;
+        _pages.Acknowledged();
+        _disks.Acknowledged();
+        if (_resyncing)
+        {
+            _resyncing = false;
+            if (_blankSeed) _seedTime = now - _resyncStarted;
+            _effects.Report("sync.complete", $"the shadow holds {_acknowledged}");
+        }
+
+        EpochReport report = cut.Report with { AcknowledgedAt = now };
+        _pauses.Add(report);
+        _effects.EpochAcknowledged(report);
+        FinishSyncs(cut.Report.CutAt);
+    }
+
+    private void FinishSyncs(TimeSpan cutAt)
+    {
+        foreach (PendingSync sync in _syncs.Where(s => s.RequestedAt <= cutAt).ToArray())
+        {
+            _syncs.Remove(sync);
+            FinishAction(sync.Id, true, $"the shadow holds {_acknowledged}", []);
+        }
+    }
+
+    private void OnReject(EpochReject reject, TimeSpan now)
+    {
+        bool ours = _unacknowledged?.Report.Epoch == reject.Epoch || (_writer.IsOpen && _writer.Epoch == reject.Epoch);
+        if (!ours) return;
+        string trouble = $"the shadow refused {reject.Epoch}: {reject.Detail}";
+        if (trouble != _trouble) _effects.Report("sync.rejected", trouble);
+        _trouble = trouble;
+        if (_swap is { Phase: SwapPhase.Prepare or SwapPhase.FinalEpoch }) EndSwap(false, trouble, now);
+        if (reject.Reason is RejectReason.Corrupt or RejectReason.Gap) _mustResync = true;
+        if (reject.Reason == RejectReason.Storage) CloseLink(trouble, now);
+        else SendHello(now);
+    }
+}

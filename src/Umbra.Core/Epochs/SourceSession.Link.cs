@@ -1,0 +1,228 @@
+using Umbra.Core.Basics;
+using Umbra.Core.Protocol;
+
+namespace Umbra.Core.Epochs;
+
+/// <summary>The session's dealings with the connection: hello, what both sides still share, hashes, signs of life.</summary>
+public sealed partial class SourceSession
+{
+    private readonly Queue<HashRequest> _hashRequests = new();
+    private bool _disksNeedCopy = true;
+    private bool _mustResync = true;
+    private bool _resyncing;
+    private bool _blankSeed;
+    private int _hashDisk;
+    private long _hashNext;
+    private TimeSpan _resyncStarted;
+    private long _resyncPages;
+
+    private void SendHello(TimeSpan now)
+    {
+        _phase = LinkPhase.Hello;
+        _linkReason = "waiting for the shadow's answer";
+        _writer.Abandon();
+        _barrierTail = false;
+        _ackDeadline = TimeSpan.MaxValue;
+        _hashRequests.Clear();
+        if (_swap is { Phase: SwapPhase.FinalEpoch }) EndSwap(false, "the epochs had to begin anew", now);
+        _link!.Send(new SourceHello(
+            _options.Vm, _generation, _options.Session, _guest.PageCount, _guest.Disks.Geometry));
+    }
+
+    private void OnHello(ShadowHello hello, TimeSpan now)
+    {
+        if (hello.Outcome == HelloOutcome.StaleGeneration || hello.Generation > _generation)
+        {
+            OnStaleGeneration(hello, now);
+            return;
+        }
+
+        if (hello.Outcome != HelloOutcome.Accepted)
+        {
+            CloseLink($"the shadow's host does not take the VM: {hello.Outcome}, {hello.Reason}", now);
+            return;
+        }
+
+        if (hello.Committed > _newestEpoch) _newestEpoch = hello.Committed;
+        if (CanGoOn(hello, now)) GoOn(now);
+        else Resync(hello, now);
+    }
+
+    // Whether the shadow holds an epoch since which nothing was forgotten here.
+    private bool CanGoOn(ShadowHello hello, TimeSpan now)
+    {
+        if (_mustResync || hello.Committed == EpochNumber.None) return false;
+        if (_unacknowledged is { } cut && cut.Report.Epoch == hello.Committed && cut.Report.Digest == hello.Digest)
+        {
+            // It was committed, and only the acknowledgement was lost.
+            AcceptAck(now);
+            return true;
+        }
+
+        return hello.Committed == _acknowledged && hello.Digest == _acknowledgedDigest;
+    }
+
+    private void GoOn(TimeSpan now)
+    {
+        _unacknowledged = null;
+        _pages.TakeBack();
+        bool disksGoOn = _disks.TakeBack() && !_disks.IsBroken && !_disksNeedCopy;
+        if (disksGoOn)
+        {
+            Stream(now);
+            return;
+        }
+
+        _effects.Report("sync.resync", "the disks are compared by hashes: " + DiskTrouble());
+        BeginResync(now, blank: false);
+        _disks.BeginAnew();
+        BeginHashing(firstDisk: 0, now);
+    }
+
+    private string DiskTrouble() => _disks.Detail.Length > 0 ? _disks.Detail : "their log does not reach back";
+
+    private void Resync(ShadowHello hello, TimeSpan now)
+    {
+        _effects.Report("sync.resync", hello.Blank
+            ? "the shadow is empty and gets its first copy"
+            : $"the shadow holds {hello.Committed} and is compared by hashes");
+        _unacknowledged = null;
+        _mustResync = true;
+        _acknowledged = hello.Committed;
+        _acknowledgedDigest = hello.Digest;
+        BeginResync(now, hello.Blank);
+        CallOutcome armed = _pages.BeginAnew();
+        if (!armed.Succeeded)
+        {
+            GuestFailed("arming the tracker", armed, now);
+            CloseLink("dirty pages cannot be tracked", now);
+            return;
+        }
+
+        _disks.BeginAnew();
+        if (hello.Blank)
+        {
+            _pages.SetShadowBlank();
+            _disks.SetShadowBlank();
+            FinishHashing(now);
+            return;
+        }
+
+        BeginHashing(firstDisk: -1, now);
+    }
+
+    private void BeginResync(TimeSpan now, bool blank)
+    {
+        _resyncing = true;
+        _blankSeed = blank || _acknowledged == EpochNumber.None;
+        _resyncStarted = now;
+        _resyncWire = 0;
+        _disksNeedCopy = true;
+    }
+
+    private void BeginHashing(int firstDisk, TimeSpan now)
+    {
+        _phase = LinkPhase.Hashing;
+        _hashDisk = firstDisk;
+        _hashNext = 0;
+        TickHashing(now);
+    }
+
+    private long HashUnits(int disk) => disk < 0 ? _guest.PageCount : _disks.Blocks(disk);
+
+    private TimeSpan TickHashing(TimeSpan now)
+    {
+        while (_hashDisk < _disks.Geometry.Count && _hashRequests.Count < SessionLimits.HashRequestsMax)
+        {
+            if (_hashNext == HashUnits(_hashDisk))
+            {
+                _hashDisk++;
+                _hashNext = 0;
+                continue;
+            }
+
+            int count = (int)Math.Min(ProtocolLimits.HashesPerMessage, HashUnits(_hashDisk) - _hashNext);
+            HashRequest request = new(_hashDisk, _hashNext, count);
+            _hashRequests.Enqueue(request);
+            _link!.Send(request);
+            _hashNext += count;
+        }
+
+        if (_hashDisk == _disks.Geometry.Count && _hashRequests.Count == 0) FinishHashing(now);
+        return _phase == LinkPhase.Streaming ? now : TimeSpan.MaxValue;
+    }
+
+    private void OnHashes(HashReply reply, TimeSpan now)
+    {
+        if (!_hashRequests.TryDequeue(out HashRequest? asked) || asked.Disk != reply.Disk || asked.First != reply.First
+            || reply.Hashes.Length != asked.Count * 8)
+        {
+            CloseLink("the shadow's hashes are not those that were asked for", now);
+            return;
+        }
+
+        if (reply.Disk < 0) _pages.SetShadowHashes(reply.First, reply.Hashes.Span);
+        else _disks.SetShadowHashes(reply.Disk, reply.First, reply.Hashes.Span);
+        TickHashing(now);
+    }
+
+    private void FinishHashing(TimeSpan now)
+    {
+        CallOutcome started = _disks.StartCopy();
+        if (!started.Succeeded) GuestFailed("starting the disks' copy", started, now);
+        _disksNeedCopy = false;
+        _mustResync = false;
+        _resyncPending = Math.Max(1, _pages.PendingCount);
+        Stream(now);
+    }
+
+    private void Stream(TimeSpan now)
+    {
+        _phase = LinkPhase.Streaming;
+        _linkReason = "";
+        _rounds = 0;
+        _round = _pages.PendingCount > 0;
+        _ackDeadline = TimeSpan.MaxValue;
+        _cutDue = Min(_cutDue, now + _policy.Interval);
+    }
+
+    private void CloseLink(string reason, TimeSpan now)
+    {
+        if (_link is null) return;
+        _effects.Report("link.closed", reason);
+        _effects.CloseLink(reason);
+        LinkDown(reason, now);
+    }
+
+    private TimeSpan TickLink(TimeSpan now)
+    {
+        TimeSpan silentAt = _lastReceived + SessionLimits.SilenceMax;
+
+        // While an epoch is being committed the shadow may be busy for longer; AckMax watches over that.
+        if (_ackDeadline != TimeSpan.MaxValue) silentAt = Max(silentAt, _ackDeadline);
+        if (now >= silentAt)
+        {
+            CloseLink(_ackDeadline != TimeSpan.MaxValue
+                ? $"no acknowledgement for {SessionLimits.AckMax.TotalSeconds:0} s"
+                : $"nothing heard for {SessionLimits.SilenceMax.TotalSeconds:0} s", now);
+            return TimeSpan.MaxValue;
+        }
+
+        TimeSpan beatAt = _lastHeartbeat + ProtocolLimits.HeartbeatInterval;
+        if (now >= beatAt)
+        {
+            _link!.Send(new Heartbeat(_generation, now.Ticks));
+            _lastHeartbeat = now;
+            beatAt = now + ProtocolLimits.HeartbeatInterval;
+        }
+
+        return Min(beatAt, silentAt);
+    }
+
+    private double ResyncProgress()
+    {
+        if (!_resyncing) return 1;
+        double pages = _phase == LinkPhase.Streaming ? 1 - ((double)_pages.PendingCount / _resyncPending) : 0;
+        return Math.Clamp(Math.Min(pages, _disks.Progress), 0, 0.999);
+    }
+}

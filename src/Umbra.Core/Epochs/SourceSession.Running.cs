@@ -1,0 +1,130 @@
+using Umbra.Core.Basics;
+using Umbra.Core.Protocol;
+using Umbra.Core.Swap;
+
+namespace Umbra.Core.Epochs;
+
+/// <summary>Whether the guest may run, and seeing to it that it does or does not.</summary>
+public sealed partial class SourceSession
+{
+    private PausedBy _paused;
+    private HeldMark? _held;
+    private string _heldReason = "";
+    private bool _stateConfirmed;
+    private TimeSpan _runRetryAt;
+
+    private enum PausedBy
+    {
+        /// <summary>It may run.</summary>
+        Nobody,
+
+        /// <summary>The lease is over.</summary>
+        Lease,
+
+        /// <summary>A swap has it: paused for its final epoch, or held for a claim.</summary>
+        Swap,
+    }
+
+    private bool _mayRun => _paused == PausedBy.Nobody;
+
+    private void BeginHolding(HeldMark? held, TimeSpan now)
+    {
+        _held = held;
+        if (held is { Reason: HeldReason.Swap })
+        {
+            _paused = PausedBy.Swap;
+            _heldReason = $"the swap {held.Swap} was under way when the agent stopped";
+            BeginClaim(held.Swap, "the agent was restarted during a swap", now);
+        }
+        else if (held is not null || (_lease is not null && !_lease.MayRun(now)))
+        {
+            _paused = PausedBy.Lease;
+            _heldReason = "no witness has confirmed the lease yet";
+        }
+    }
+
+    private PrimaryLease StartLease(TimeSpan length, TimeSpan now)
+    {
+        // It ran without one so far; the first lease begins with the order to run under it.
+        return new PrimaryLease(length, now + length);
+    }
+
+    private void WitnessAnswered(TimeSpan sentAt)
+    {
+        if (_lease is null || _lost) return;
+        _lease.Answered(sentAt);
+        SetRunDeadline();
+    }
+
+    private void SetRunDeadline() => _guest.SetRunDeadline(_lease?.Deadline);
+
+    private TimeSpan TickRunning(TimeSpan now)
+    {
+        if (_paused == PausedBy.Swap) return TimeSpan.MaxValue;
+        bool leaseHolds = _lease is null || _lease.MayRun(now);
+        if (!leaseHolds && _paused != PausedBy.Lease) HoldForLease(now);
+        if (leaseHolds && _paused == PausedBy.Lease)
+        {
+            _paused = PausedBy.Nobody;
+            _stateConfirmed = false;
+            _effects.Report("lease.regained", "a witness confirmed the lease: the VM runs on");
+        }
+
+        if (!_stateConfirmed && now >= _runRetryAt)
+        {
+            if (_mayRun) LetRun(now);
+            else KeepStill(now);
+        }
+
+        TimeSpan next = _stateConfirmed ? TimeSpan.MaxValue : _runRetryAt;
+        return _mayRun && _lease?.Deadline is { } deadline ? Min(next, deadline) : next;
+    }
+
+    private void HoldForLease(TimeSpan now)
+    {
+        _paused = PausedBy.Lease;
+        _heldReason = "neither the controller nor the shadow has confirmed the lease in time";
+        _effects.Report("lease.lost", _heldReason);
+        if (_swap is not null) EndSwap(false, _heldReason, now);
+        KeepStill(now);
+    }
+
+    private void KeepStill(TimeSpan now)
+    {
+        CallOutcome paused = _guest.Pause();
+        CallOutcome marked = Mark(new HeldMark(HeldReason.Lease, _generation, ""));
+        _stateConfirmed = paused.Succeeded && marked.Succeeded;
+        _runRetryAt = now + SessionLimits.GuestRetry;
+    }
+
+    // The durable note goes before the first instruction, so that no restart finds a running guest marked as held.
+    private CallOutcome LetRun(TimeSpan now)
+    {
+        if (!_mayRun) return CallOutcome.Done;
+        if (_lease is not null && !_lease.MayRun(now))
+        {
+            HoldForLease(now);
+            return CallOutcome.Done;
+        }
+
+        CallOutcome outcome = CallOutcome.Done;
+        if (_held is not null) outcome = _guest.ClearHeld();
+        if (outcome.Succeeded)
+        {
+            _held = null;
+            outcome = _guest.Resume();
+        }
+
+        _stateConfirmed = outcome.Succeeded;
+        _runRetryAt = now + SessionLimits.GuestRetry;
+        if (!outcome.Succeeded) GuestFailed("letting the guest run", outcome, now);
+        return outcome;
+    }
+
+    private CallOutcome Mark(HeldMark mark)
+    {
+        // Also when it fails: it may have reached the disk.
+        _held = mark;
+        return _guest.MarkHeld(mark);
+    }
+}

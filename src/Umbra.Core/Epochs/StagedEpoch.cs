@@ -1,0 +1,82 @@
+using Umbra.Core.Basics;
+using Umbra.Core.Protocol;
+
+namespace Umbra.Core.Epochs;
+
+/// <summary>
+/// An epoch under way: its pages and disk operations, kept beside the shadow until it is committed. Pages lie in one
+/// file by slots (a page sent again takes its old slot), disk data in another. Nothing here outlives the process.
+/// </summary>
+internal sealed class StagedEpoch(IShadowMedia media)
+{
+    /// <summary>A disk operation; a write's data lies in the blocks' file.</summary>
+    public readonly record struct Operation(
+        DiskOperationKind Kind, int Disk, long Offset, long Length, long DataOffset);
+
+    private readonly Dictionary<long, long> _slots = [];
+    private readonly List<Operation> _operations = [];
+    private long _blockBytes;
+
+    /// <summary>Staged pages.</summary>
+    public int PageCount => _slots.Count;
+
+    /// <summary>Staged operations, in order.</summary>
+    public IReadOnlyList<Operation> Operations => _operations;
+
+    /// <summary>Page numbers, ascending.</summary>
+    public long[] SortedPages()
+    {
+        long[] pages = [.. _slots.Keys];
+        Array.Sort(pages);
+        return pages;
+    }
+
+    /// <summary>Empties the stage and gives its space back.</summary>
+    public void Clear()
+    {
+        if (_slots.Count > 0) media.DeleteFile(ShadowVolume.Memory, StoreFiles.StagedPages);
+        if (_blockBytes > 0) media.DeleteFile(ShadowVolume.Disk, StoreFiles.StagedBlocks);
+        _slots.Clear();
+        _operations.Clear();
+        _blockBytes = 0;
+    }
+
+    /// <summary>Reads a staged page; false when it is not staged.</summary>
+    public bool TryReadPage(long page, Span<byte> destination)
+    {
+        if (!_slots.TryGetValue(page, out long slot)) return false;
+        CallOutcome outcome = media.ReadFile(
+            ShadowVolume.Memory, StoreFiles.StagedPages, slot * Sizes.Page, destination[..Sizes.Page]);
+        Invariant.Holds(outcome.Succeeded, "a staged page can be read back");
+        return true;
+    }
+
+    /// <summary>Stages a page over an earlier content of it.</summary>
+    public CallOutcome WritePage(long page, ReadOnlySpan<byte> content)
+    {
+        bool known = _slots.TryGetValue(page, out long slot);
+        if (!known) slot = _slots.Count;
+        CallOutcome outcome = media.WriteFile(
+            ShadowVolume.Memory, StoreFiles.StagedPages, slot * Sizes.Page, content[..Sizes.Page]);
+        if (outcome.Succeeded && !known) _slots.Add(page, slot);
+        return outcome;
+    }
+
+    /// <summary>Stages a disk operation; <paramref name="data"/> is empty for zeros.</summary>
+    public CallOutcome AddOperation(DiskOperationKind kind, int disk, long offset, long length, ReadOnlySpan<byte> data)
+    {
+        if (!data.IsEmpty)
+        {
+            CallOutcome outcome = media.WriteFile(ShadowVolume.Disk, StoreFiles.StagedBlocks, _blockBytes, data);
+            if (!outcome.Succeeded) return outcome;
+        }
+
+        _operations.Add(new Operation(kind, disk, offset, length, _blockBytes));
+        _blockBytes += data.Length;
+        return CallOutcome.Done;
+    }
+
+    /// <summary>Reads a part of a staged write's data.</summary>
+    public CallOutcome ReadData(in Operation operation, long from, Span<byte> destination) =>
+        media.ReadFile(ShadowVolume.Disk, StoreFiles.StagedBlocks, operation.DataOffset + from, destination);
+}

@@ -1,0 +1,182 @@
+using Umbra.Core.Basics;
+using Umbra.Core.Protocol;
+using Umbra.Testing;
+using Xunit;
+
+namespace Umbra.Core.Tests.Protocol;
+
+public sealed class PairCodecTests
+{
+    private static readonly EpochNumber s_epoch = new(5);
+    private readonly PairCodec _codec = new(TestContentHash.Instance);
+
+    public static TheoryData<int> Messages => [.. Enumerable.Range(0, SamplePairMessages.All.Count)];
+
+    [Theory]
+    [MemberData(nameof(Messages))]
+    public void Every_message_comes_back_as_it_was_written(int sample)
+    {
+        byte[] frame = Encode(SamplePairMessages.All[sample]);
+        FrameOutcome outcome = _codec.Decode(frame);
+        Assert.Equal((FrameStatus.Ok, "", frame.Length), (outcome.Status, outcome.Error, outcome.Consumed));
+        Assert.Equal(Describe(SamplePairMessages.All[sample]), Describe(outcome.Message!));
+    }
+
+    [Theory]
+    [MemberData(nameof(Messages))]
+    public void Any_damaged_byte_is_found(int sample)
+    {
+        byte[] frame = Encode(SamplePairMessages.All[sample]);
+        for (int at = 0; at < frame.Length; at++)
+        {
+            frame[at] ^= 0x08;
+            FrameStatus status = _codec.Decode(frame).Status;
+            // A length made larger waits for bytes that will not fit their checksum either.
+            Assert.True(status is FrameStatus.Corrupt or FrameStatus.OtherVersion || at is >= 4 and < 8, $"byte {at}");
+            Assert.NotEqual(FrameStatus.Ok, status);
+            frame[at] ^= 0x08;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Messages))]
+    public void A_frame_that_is_not_all_there_waits_for_more(int sample)
+    {
+        byte[] frame = Encode(SamplePairMessages.All[sample]);
+        for (int length = 0; length < frame.Length; length++)
+            Assert.Equal(FrameStatus.NeedMore, _codec.Decode(frame.AsMemory(0, length)).Status);
+    }
+
+    [Fact]
+    public void Frames_one_after_another_come_back_one_by_one()
+    {
+        byte[] stream = [.. SamplePairMessages.All.SelectMany(Encode)];
+        int at = 0;
+        foreach (PairMessage sent in SamplePairMessages.All)
+        {
+            FrameOutcome outcome = _codec.Decode(stream.AsMemory(at));
+            Assert.Equal(Describe(sent), Describe(outcome.Message!));
+            at += outcome.Consumed;
+        }
+
+        Assert.Equal(stream.Length, at);
+    }
+
+    [Fact]
+    public void Another_version_is_told_apart_from_damage()
+    {
+        byte[] frame = Encode(new EpochAck(s_epoch, 1));
+        frame[2] = 2;
+        FrameOutcome outcome = _codec.Decode(frame);
+        Assert.Equal(FrameStatus.OtherVersion, outcome.Status);
+        Assert.Contains("version 2", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_length_over_the_limit_is_refused_before_its_bytes_are_waited_for()
+    {
+        byte[] frame = Encode(new EpochAck(s_epoch, 1));
+        BitConverter.TryWriteBytes(frame.AsSpan(4), ProtocolLimits.BodyBytesMax + 1);
+        Assert.Equal(FrameStatus.Corrupt, PairCodec.ReadHeader(frame, out _, out string error));
+        Assert.NotEmpty(error);
+    }
+
+    [Fact]
+    public void The_largest_payload_fits_a_frame()
+    {
+        byte[] frame = Encode(new PageBatch(s_epoch, 1, new byte[ProtocolLimits.PayloadBytesMax]));
+        Assert.True(frame.Length <= ProtocolLimits.FrameBytesMax);
+        Assert.Equal(FrameStatus.Ok, _codec.Decode(frame).Status);
+    }
+
+    [Fact]
+    public void A_full_answer_of_hashes_fits_a_frame()
+    {
+        byte[] frame = Encode(new HashReply(-1, 0, new byte[ProtocolLimits.HashesPerMessage * 8]));
+        Assert.Equal(FrameStatus.Ok, _codec.Decode(frame).Status);
+    }
+
+    [Fact]
+    public void A_detail_too_long_is_cut_and_still_arrives()
+    {
+        byte[] frame = Encode(new EpochReject(s_epoch, RejectReason.Storage, new string('x', 5000)));
+        var reject = Assert.IsType<EpochReject>(_codec.Decode(frame).Message);
+        Assert.Equal(ProtocolLimits.TextBytesMax, reject.Detail.Length);
+    }
+
+    public static TheoryData<PairMessage> OutOfRange =>
+    [
+        new HashRequest(-2, 0, 1),
+        new HashRequest(ProtocolLimits.DisksMax, 0, 1),
+        new HashRequest(0, -1, 1),
+        new HashRequest(0, 0, 0),
+        new HashRequest(0, 0, ProtocolLimits.HashesPerMessage + 1),
+        new HashReply(0, 0, new byte[9]),
+        new HashReply(0, 0, new byte[(ProtocolLimits.HashesPerMessage * 8) + 8]),
+        new EpochReject(s_epoch, (RejectReason)9, ""),
+        new ShadowHello((HelloOutcome)9, "", default, default, 0, false),
+        new SourceHello(new VmId("Not A Name"), default, 0, 1, []),
+        new SourceHello(new VmId("vm"), default, 0, -1, []),
+        new SourceHello(new VmId("vm"), default, 0, ProtocolLimits.PageCountMax + 1, []),
+        new SourceHello(new VmId("vm"), default, 0, 1, [new DiskGeometry("", 512)]),
+        new SourceHello(new VmId("vm"), default, 0, 1, [new DiskGeometry("a", -512)]),
+        new SourceHello(new VmId("vm"), default, 0, 1, [new DiskGeometry("a", 100)]),
+    ];
+
+    [Theory]
+    [MemberData(nameof(OutOfRange), DisableDiscoveryEnumeration = true)]
+    public void A_field_out_of_its_range_is_refused(PairMessage message)
+    {
+        FrameOutcome outcome = _codec.Decode(Encode(message));
+        Assert.Equal(FrameStatus.Corrupt, outcome.Status);
+        Assert.Contains("malformed", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_format_is_frozen()
+    {
+        string[] frames = [.. SamplePairMessages.All.Select(m => Convert.ToHexString(Encode(m)))];
+        Assert.Equal(s_frozen, frames);
+    }
+
+    private static readonly string[] s_frozen =
+    [
+        "554D01013B000000C7A5F856FD209267040064622D310700000000000000887766554433221100000100000000000204"
+            + "00726F6F7400000040000000000400646174610000000000050000",
+        "554D01022D000000FCB941998020D4D00307000000000000000807060504030201CEFAEDFE0000000001110052414D20"
+            + "69732031204769422068657265",
+        "554D010310000000EE41D8DF8C349CDFFFFFFFFF001000000000000000200000",
+        "554D01041C00000058B874B1ED0418A0030000000C000000000000000102030405060708090A0B0C0D0E0F10",
+        "554D0105180000006B2705C85E1E535B070000000000000008070605040302012900000000000000",
+        "554D01060F0000009B43DEE6234F0898080706050403020111000000AABBCC",
+        "554D01070E000000C56197482A94D9E6080706050403020112000000DDEE",
+        "554D01081000000055B601E1FB24BE130807060504030201000004005145564D",
+        "554D01090E0000005430D7B0AAC28B180807060504030201030000007B7D",
+        "554D010A150000007FD500E42ABA9515080706050403020113000000EFCDAB896745230101",
+        "554D010B10000000B2A3A051C01D644C0807060504030201EFCDAB8967452301",
+        "554D010C2000000007E427C8CC8FB04A08070605040302010315006E6F207370616365206C6566743A20C3A4C3B6C3BC",
+        "554D010D1000000036FEC2910FAED7AF070000000000000015CD5B0700000000",
+        "554D010E1000000021D35A46256FA2520700000000000000FBFFFFFFFFFFFFFF",
+        "554D010F1800000076ED8F4BB6FE0CE40600737761702D3107000000000000000807060504030201",
+        "554D0110100000006A3857B52D7094380600737761702D310800000000000000",
+        "554D011122000000B2AFBB5D31A125340600737761702D3118007468652066656E636520646964206E6F7420616E7377"
+            + "6572",
+    ];
+
+    private static string Describe(PairMessage message) => message switch
+    {
+        SourceHello m => m with { Disks = [] } + string.Join(',', m.Disks),
+        HashReply m => m with { Hashes = default } + Convert.ToHexString(m.Hashes.Span),
+        PageBatch m => m with { Payload = default } + Convert.ToHexString(m.Payload.Span),
+        BlockBatch m => m with { Payload = default } + Convert.ToHexString(m.Payload.Span),
+        DeviceStatePart m => m with { Payload = default } + Convert.ToHexString(m.Payload.Span),
+        ConfigurationPart m => m with { Payload = default } + Convert.ToHexString(m.Payload.Span),
+        _ => message.ToString(),
+    };
+
+    private byte[] Encode(PairMessage message)
+    {
+        byte[] frame = new byte[PairCodec.EncodedBytesMax(message)];
+        return frame[.._codec.Encode(message, frame)];
+    }
+}
