@@ -73,11 +73,13 @@ internal static class WordDelta
             Vector256<ulong> low = Vector256.Equals(now[2 * block], before[2 * block]);
             Vector256<ulong> high = Vector256.Equals(now[(2 * block) + 1], before[(2 * block) + 1]);
             uint same = low.ExtractMostSignificantBits() | (high.ExtractMostSignificantBits() << 4);
-            if (same == 0xFF) continue;
             uint mask = same ^ 0xFF;
-            masks[count++] = (byte)mask;
+            // No branch on what a guest wrote: it could not be predicted. An unused mask is overwritten by the next.
+            uint hasChanged = mask == 0 ? 0u : 1u;
+            masks[count] = (byte)mask;
+            count += (int)hasChanged;
             words += BitOperations.PopCount(mask);
-            changed |= 1UL << block;
+            changed |= (ulong)hasChanged << block;
         }
 
         maskCount = count;
