@@ -4,8 +4,8 @@ using Umbra.Fuzz.Harness;
 namespace Umbra.Fuzz;
 
 /// <summary>
-/// <c>fuzz TARGET [--seconds N] [--seed S]</c> runs one target (or <c>all</c>) for a time; anything else goes to the test
-/// runner, which runs the smoke tests.
+/// <c>fuzz TARGET [--seconds N] [--seed S]</c> runs one target (or <c>all</c>) for a time; anything else goes to the
+/// test runner, which runs the smoke tests.
 /// </summary>
 public static class Program
 {

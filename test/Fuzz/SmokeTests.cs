@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Umbra.Fuzz;
 
-/// <summary>A short run of every target, the same inputs each time; longer runs are the <c>fuzz</c> command's.</summary>
+/// <summary>
+/// A short run of every target, the same inputs each time; longer runs are the <c>fuzz</c> command's.
+/// </summary>
 public sealed class SmokeTests
 {
     private const int InputsMax = 20_000;

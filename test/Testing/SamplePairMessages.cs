@@ -3,7 +3,9 @@ using Umbra.Core.Protocol;
 
 namespace Umbra.Testing;
 
-/// <summary>One message of every type, with every field different from its default: for round trips and frozen bytes.</summary>
+/// <summary>
+/// One message of every type, with every field different from its default: for round trips and frozen bytes.
+/// </summary>
 public static class SamplePairMessages
 {
     private static readonly Generation s_generation = new(7);

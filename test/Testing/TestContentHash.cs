@@ -4,8 +4,8 @@ using Umbra.Core.Basics;
 namespace Umbra.Testing;
 
 /// <summary>
-/// A managed content hash for tests: FNV-1a over 8-byte words with a final mix. Deterministic on every machine, needs no
-/// native library, and tells apart what tests put in.
+/// A managed content hash for tests: FNV-1a over 8-byte words with a final mix. Deterministic on every machine, needs
+/// no native library, and tells apart what tests put in.
 /// </summary>
 public sealed class TestContentHash : IContentHash
 {

@@ -39,7 +39,8 @@ public ref struct SpanReader(ReadOnlySpan<byte> source)
     }
 
     /// <summary>Two bytes.</summary>
-    public ushort UInt16() => Bytes(2) is { Length: 2 } field ? BinaryPrimitives.ReadUInt16LittleEndian(field) : (ushort)0;
+    public ushort UInt16() =>
+        Bytes(2) is { Length: 2 } field ? BinaryPrimitives.ReadUInt16LittleEndian(field) : (ushort)0;
 
     /// <summary>Four bytes.</summary>
     public uint UInt32() => Bytes(4) is { Length: 4 } field ? BinaryPrimitives.ReadUInt32LittleEndian(field) : 0;

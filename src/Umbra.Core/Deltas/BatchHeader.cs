@@ -80,6 +80,8 @@ internal readonly record struct BatchHeader(
         if (version != ProtocolLimits.Version) return $"batch of format version {version}";
         if (entries > entriesMax || bodyBytes > BatchLimits.BodyBytesMax || from.Left > BatchLimits.BodyBytesMax)
             return $"batch of {entries} entries in {bodyBytes} bytes";
-        return checksum == header.Checksum(hash, batch[BatchLimits.HeaderBytes..]) ? null : "checksum of the batch is wrong";
+        return checksum == header.Checksum(hash, batch[BatchLimits.HeaderBytes..])
+            ? null
+            : "checksum of the batch is wrong";
     }
 }

@@ -2,7 +2,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Core.Deltas;
 
-/// <summary>Named limits of page and block batches, the same on both sides: they bound every buffer of a decoder.</summary>
+/// <summary>
+/// Named limits of page and block batches, the same on both sides: they bound every buffer of a decoder.
+/// </summary>
 public static class BatchLimits
 {
     /// <summary>Largest body of a batch before compression, bytes: one good send over a socket.</summary>

@@ -10,7 +10,9 @@ internal sealed class BatchReader(IContentHash hash, BatchCodecs codecs)
 {
     private readonly byte[] _body = new byte[BatchLimits.BodyBytesMax];
 
-    /// <summary>Opens <paramref name="batch"/>; an error, or null and the plain body, valid until the next one.</summary>
+    /// <summary>
+    /// Opens <paramref name="batch"/>; an error, or null and the plain body, valid until the next one.
+    /// </summary>
     public string? Open(
         ReadOnlySpan<byte> batch, BatchKind kind, int entriesMax, out BatchHeader header, out ulong checksum,
         out ReadOnlySpan<byte> body)

@@ -24,7 +24,8 @@ public sealed class BlockBatchDecoder(IContentHash hash, BatchCodecs codecs)
             batch, BatchKind.Blocks, BatchLimits.OperationsMax, out BatchHeader header, out ulong checksum,
             out ReadOnlySpan<byte> body);
         if (error is not null) return BatchOutcome.Corrupt(error);
-        if (hash.Hash(body) != header.Contents) return BatchOutcome.Corrupt("operations come out other than they were sent");
+        if (hash.Hash(body) != header.Contents)
+            return BatchOutcome.Corrupt("operations come out other than they were sent");
         if (!TryWalk(body, header.Entries, disks, null)) return BatchOutcome.Corrupt("malformed disk operation");
         Invariant.Holds(TryWalk(body, header.Entries, disks, sink), "a batch that was sound stays so");
         return new BatchOutcome("", checksum, header.Entries);

@@ -22,8 +22,8 @@ public sealed class BlockBatchEncoder(IContentHash hash, BatchCodecs codecs, Bat
     public int Count { get; private set; }
 
     /// <summary>
-    /// Adds <paramref name="operation"/> from its byte <paramref name="from"/> on: how many bytes of it were taken. When
-    /// some are left the batch is full: <see cref="Finish"/> it, send it, and go on from there.
+    /// Adds <paramref name="operation"/> from its byte <paramref name="from"/> on: how many bytes of it were taken.
+    /// When some are left the batch is full: <see cref="Finish"/> it, send it, and go on from there.
     /// </summary>
     /// <param name="operation">Whole sectors.</param>
     /// <param name="data">All data of a write; ignored for others.</param>
@@ -44,7 +44,9 @@ public sealed class BlockBatchEncoder(IContentHash hash, BatchCodecs codecs, Bat
         return taken;
     }
 
-    /// <summary>Ends the batch and begins the next one. The bytes are valid until an operation is added again.</summary>
+    /// <summary>
+    /// Ends the batch and begins the next one. The bytes are valid until an operation is added again.
+    /// </summary>
     public ReadOnlyMemory<byte> Finish(out BatchStatistics statistics)
     {
         ulong contents = hash.Hash(_writer.Body[.._bodyBytes]);

@@ -5,8 +5,8 @@ namespace Umbra.Core.Deltas;
 
 /// <summary>
 /// Log of what one VM did to its disks and the shadow does not hold yet. Operations are numbered in order; a reader may
-/// read any that is not released, as often as it likes, so that a lost connection costs nothing. Bounded: over its limit
-/// it forgets everything and says so, and the disks have to be copied anew. Not thread-safe: the shell locks.
+/// read any that is not released, as often as it likes, so that a lost connection costs nothing. Bounded: over its
+/// limit it forgets everything and says so, and the disks have to be copied anew. Not thread-safe: the shell locks.
 /// </summary>
 /// <remarks>
 /// Data lies in chunks that are used again. An operation that nobody has read yet and that is not sealed by a cut may
@@ -49,7 +49,9 @@ public sealed class BlockLog
     /// <summary>Number that the next operation will get.</summary>
     public long End { get; private set; }
 
-    /// <summary>Whether the limit was exceeded: the log is empty and takes nothing until <see cref="Restart"/>.</summary>
+    /// <summary>
+    /// Whether the limit was exceeded: the log is empty and takes nothing until <see cref="Restart"/>.
+    /// </summary>
     public bool Overflowed { get; private set; }
 
     /// <summary>
@@ -89,7 +91,9 @@ public sealed class BlockLog
         return true;
     }
 
-    /// <summary>Ends what was logged so far: it will not change any more. The number after its last operation.</summary>
+    /// <summary>
+    /// Ends what was logged so far: it will not change any more. The number after its last operation.
+    /// </summary>
     public long Cut()
     {
         _frozenEnd = End;

@@ -26,7 +26,9 @@ public sealed class PageBatchDecoder
         _zeroHash = hash.Hash(s_zeroPage);
     }
 
-    /// <summary>Decodes <paramref name="batch"/>; when it is sound, <paramref name="sink"/> is given every page of it.</summary>
+    /// <summary>
+    /// Decodes <paramref name="batch"/>; when it is sound, <paramref name="sink"/> is given every page of it.
+    /// </summary>
     /// <param name="batch">The whole batch.</param>
     /// <param name="pageCount">Guest RAM in pages: a batch with an index beyond is corrupt.</param>
     /// <param name="sink">Gives references and takes pages.</param>
@@ -41,7 +43,8 @@ public sealed class PageBatchDecoder
         foreach (Entry entry in _entries.AsSpan(0, header.Entries)) contents += RamDigest.Term(entry.Page, entry.Hash);
         if (contents != header.Contents)
             return BatchOutcome.Corrupt("pages come out other than they were sent (their references differ)");
-        foreach (Entry entry in _entries.AsSpan(0, header.Entries)) sink.Page(entry.Page, Content(body, entry), entry.Hash);
+        foreach (Entry entry in _entries.AsSpan(0, header.Entries))
+            sink.Page(entry.Page, Content(body, entry), entry.Hash);
         return new BatchOutcome("", checksum, header.Entries);
     }
 
@@ -65,7 +68,8 @@ public sealed class PageBatchDecoder
     }
 
     private bool TryParseEntry(
-        ref SpanReader from, ReadOnlySpan<byte> body, long page, PageKind kind, int number, int rawCount, IPageSink sink)
+        ref SpanReader from, ReadOnlySpan<byte> body, long page, PageKind kind, int number, int rawCount,
+        IPageSink sink)
     {
         ref Entry entry = ref _entries[number];
         switch (kind)

@@ -20,9 +20,9 @@ internal enum PageKind
 }
 
 /// <summary>
-/// Puts pages into batches (docs/formats/page-batch.md), each in the smallest of four forms: zero, changed words against
-/// what the other side already has, a copy of another page of the batch, or whole. Not thread-safe; allocates nothing
-/// after its construction.
+/// Puts pages into batches (docs/formats/page-batch.md), each in the smallest of four forms: zero, changed words
+/// against what the other side already has, a copy of another page of the batch, or whole. Not thread-safe; allocates
+/// nothing after its construction.
 /// </summary>
 public sealed class PageBatchEncoder
 {
@@ -43,7 +43,9 @@ public sealed class PageBatchEncoder
     private int _deltaPages;
     private int _duplicatePages;
 
-    /// <summary>An encoder that compresses as <paramref name="compression"/> says, by what <paramref name="codecs"/> has.</summary>
+    /// <summary>
+    /// An encoder that compresses as <paramref name="compression"/> says, by what <paramref name="codecs"/> has.
+    /// </summary>
     public PageBatchEncoder(IContentHash hash, BatchCodecs codecs, BatchCompression compression)
     {
         _writer = new BatchWriter(hash, codecs, compression);

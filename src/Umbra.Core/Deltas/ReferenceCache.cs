@@ -19,7 +19,9 @@ public sealed class ReferenceCache
     private int _filled;
     private int _hand;
 
-    /// <summary>A cache of at most <paramref name="bytesMax"/> of pages of a guest with <paramref name="pageCount"/>.</summary>
+    /// <summary>
+    /// A cache of at most <paramref name="bytesMax"/> of pages of a guest with <paramref name="pageCount"/>.
+    /// </summary>
     /// <remarks>Beside the pages it takes 4 bytes per page of the guest (1 MiB a GiB) and 9 per page kept.</remarks>
     public ReferenceCache(long pageCount, long bytesMax)
     {

@@ -54,14 +54,16 @@ internal static class WordDelta
         {
             Span<ulong> block = target.Slice(BitOperations.TrailingZeroCount(changed) * WordsPerBlock, WordsPerBlock);
             changed &= changed - 1;
-            for (uint left = mask; left != 0; left &= left - 1) block[BitOperations.TrailingZeroCount(left)] = words[next++];
+            for (uint left = mask; left != 0; left &= left - 1)
+                block[BitOperations.TrailingZeroCount(left)] = words[next++];
         }
 
         return true;
     }
 
     private static ulong Compare(
-        ReadOnlySpan<byte> content, ReadOnlySpan<byte> reference, Span<byte> masks, out int maskCount, out int wordCount)
+        ReadOnlySpan<byte> content, ReadOnlySpan<byte> reference, Span<byte> masks, out int maskCount,
+        out int wordCount)
     {
         ReadOnlySpan<Vector256<ulong>> now = MemoryMarshal.Cast<byte, Vector256<ulong>>(content[..Sizes.Page]);
         ReadOnlySpan<Vector256<ulong>> before = MemoryMarshal.Cast<byte, Vector256<ulong>>(reference[..Sizes.Page]);
@@ -87,7 +89,8 @@ internal static class WordDelta
         return changed;
     }
 
-    private static void CopyChanged(ReadOnlySpan<byte> content, ulong changed, ReadOnlySpan<byte> masks, Span<byte> into)
+    private static void CopyChanged(
+        ReadOnlySpan<byte> content, ulong changed, ReadOnlySpan<byte> masks, Span<byte> into)
     {
         ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(content);
         Span<ulong> target = MemoryMarshal.Cast<byte, ulong>(into);

@@ -64,7 +64,8 @@ internal static class PairBodies
             PairMessageType.HashReply => ReadHashReply(ref from, body),
             PairMessageType.PageBatch => new PageBatch(Epoch(ref from), from.UInt32(), Rest(ref from, body)),
             PairMessageType.BlockBatch => new BlockBatch(Epoch(ref from), from.UInt32(), Rest(ref from, body)),
-            PairMessageType.DeviceStatePart => new DeviceStatePart(Epoch(ref from), from.UInt32(), Rest(ref from, body)),
+            PairMessageType.DeviceStatePart =>
+                new DeviceStatePart(Epoch(ref from), from.UInt32(), Rest(ref from, body)),
             PairMessageType.ConfigurationPart =>
                 new ConfigurationPart(Epoch(ref from), from.UInt32(), Rest(ref from, body)),
             _ => ReadControl(type, ref from),
@@ -197,7 +198,8 @@ internal static class PairBodies
     private static HashRequest? ReadHashRequest(ref SpanReader from)
     {
         var request = new HashRequest(from.Int32(), from.Int64(), from.Int32());
-        bool sound = IsRange(request.Disk, request.First) && request.Count is > 0 and <= ProtocolLimits.HashesPerMessage;
+        bool sound = IsRange(request.Disk, request.First)
+            && request.Count is > 0 and <= ProtocolLimits.HashesPerMessage;
         return sound ? request : null;
     }
 

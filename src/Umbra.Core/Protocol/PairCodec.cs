@@ -18,7 +18,9 @@ public sealed class PairCodec(IContentHash hash)
     // Fields around a payload, and every message without one, fit in this.
     private const int FieldsBytesMax = 4096;
 
-    /// <summary>Room that <see cref="Encode"/> wants for <paramref name="message"/>; mostly more than it will use.</summary>
+    /// <summary>
+    /// Room that <see cref="Encode"/> wants for <paramref name="message"/>; mostly more than it will use.
+    /// </summary>
     public static int EncodedBytesMax(PairMessage message) => HeaderBytes + FieldsBytesMax + PayloadBytes(message);
 
     /// <summary>

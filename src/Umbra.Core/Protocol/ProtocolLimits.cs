@@ -2,7 +2,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Core.Protocol;
 
-/// <summary>The pair protocol's version and its named limits: what is above them is refused before it is stored.</summary>
+/// <summary>
+/// The pair protocol's version and its named limits: what is above them is refused before it is stored.
+/// </summary>
 public static class ProtocolLimits
 {
     /// <summary>Version of the protocol and of the batch formats; both sides of a pair must speak the same.</summary>

@@ -205,8 +205,10 @@ public sealed class BlockLogTests
         for (long number = _log.First; number < end; number++)
         {
             Assert.True(_log.TryRead(number, data, out DiskOperation operation));
-            if (operation.Kind == DiskOperationKind.Zero) shadow.Zero(operation.Disk, operation.Offset, operation.Length);
-            else shadow.Write(operation.Disk, operation.Offset, data.AsSpan(0, (int)operation.Length));
+            if (operation.Kind == DiskOperationKind.Zero)
+                shadow.Zero(operation.Disk, operation.Offset, operation.Length);
+            else
+                shadow.Write(operation.Disk, operation.Offset, data.AsSpan(0, (int)operation.Length));
         }
     }
 

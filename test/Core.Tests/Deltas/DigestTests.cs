@@ -35,7 +35,8 @@ public sealed class DigestTests
     {
         ulong[] digests =
         [
-            Digest([1, 2], 5, 6, 7, 8), Digest([2, 1], 5, 6, 7, 8), Digest([1], 5, 6, 7, 8), Digest([1, 2, 0], 5, 6, 7, 8),
+            Digest([1, 2], 5, 6, 7, 8), Digest([2, 1], 5, 6, 7, 8), Digest([1], 5, 6, 7, 8),
+            Digest([1, 2, 0], 5, 6, 7, 8),
             Digest([], 5, 6, 7, 8), Digest([0], 5, 6, 7, 8), Digest([1, 2], 0, 6, 7, 8), Digest([1, 2], 5, 0, 7, 8),
             Digest([1, 2], 5, 6, 0, 8), Digest([1, 2], 5, 6, 7, 0),
         ];

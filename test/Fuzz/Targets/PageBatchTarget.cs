@@ -16,7 +16,8 @@ public sealed class PageBatchTarget : IFuzzTarget
     private static readonly BatchCodecs s_codecs = new(new RunLengthCompressor(), new RunLengthCompressor());
     private readonly PageBatchDecoder _decoder = new(TestContentHash.Instance, s_codecs);
     private readonly PageBatchEncoder[] _encoders =
-        [.. Enum.GetValues<BatchCompression>().Select(c => new PageBatchEncoder(TestContentHash.Instance, s_codecs, c))];
+        [.. Enum.GetValues<BatchCompression>()
+            .Select(c => new PageBatchEncoder(TestContentHash.Instance, s_codecs, c))];
 
     public string Name => "page-batch";
 
@@ -35,7 +36,8 @@ public sealed class PageBatchTarget : IFuzzTarget
         BatchOutcome outcome = _decoder.Decode(batch, PageCount, sink);
         Invariant.Holds(sink.Taken.Count == (outcome.IsOk ? outcome.Entries : 0), "all pages or none");
         Invariant.Holds(outcome.IsOk || (outcome.Checksum == 0 && outcome.Entries == 0));
-        for (int i = 1; i < sink.Taken.Count; i++) Invariant.Holds(sink.Taken[i] > sink.Taken[i - 1], "ascending pages");
+        for (int i = 1; i < sink.Taken.Count; i++)
+            Invariant.Holds(sink.Taken[i] > sink.Taken[i - 1], "ascending pages");
     }
 
     // Two rounds of changes: the second has references.
@@ -66,7 +68,8 @@ public sealed class PageBatchTarget : IFuzzTarget
     }
 
     private void Deliver(PageBatchEncoder encoder, PageModel shadow) =>
-        Invariant.Holds(_decoder.Decode(encoder.Finish(out _).Span, PageCount, shadow).IsOk, "our own batches are sound");
+        Invariant.Holds(
+            _decoder.Decode(encoder.Finish(out _).Span, PageCount, shadow).IsOk, "our own batches are sound");
 
     // Half of the script: page, place, length, then bytes, over and over.
     private static ReadOnlySpan<byte> Change(PageModel guest, ReadOnlySpan<byte> script)

@@ -40,7 +40,8 @@ public sealed class PairProtocolTarget : IFuzzTarget
         if (outcome.Message is null) return;
         byte[] again = new byte[PairCodec.EncodedBytesMax(outcome.Message)];
         int written = _codec.Encode(outcome.Message, again);
-        Invariant.Holds(again.AsSpan(0, written).SequenceEqual(bytes.AsSpan(0, outcome.Consumed)), "written back the same");
+        Invariant.Holds(
+            again.AsSpan(0, written).SequenceEqual(bytes.AsSpan(0, outcome.Consumed)), "written back the same");
     }
 
     private static byte[] Encode(PairMessage message)
