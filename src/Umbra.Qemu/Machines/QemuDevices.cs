@@ -14,8 +14,9 @@ public static class QemuDevices
     public static async Task<QmpOutcome<ObservedDevices>> ObserveAsync(
         QmpSession monitor, TimeSpan deadline, CancellationToken cancel = default)
     {
-        QmpOutcome<IReadOnlyList<PciDevice>> pci = await monitor.ExecuteAsync(QmpCommands.QueryPci, deadline, cancel);
-        if (!pci.IsOk) return pci.As<ObservedDevices>();
+        QmpOutcome<IReadOnlyList<QomProperty>> devices =
+            await monitor.ExecuteAsync(QmpCommands.QomList(Peripheral.TrimEnd('/')), deadline, cancel);
+        if (!devices.IsOk) return devices.As<ObservedDevices>();
         QmpOutcome<IReadOnlyList<BlockDeviceInfo>> blocks =
             await monitor.ExecuteAsync(QmpCommands.QueryBlock, deadline, cancel);
         if (!blocks.IsOk) return blocks.As<ObservedDevices>();
@@ -24,21 +25,27 @@ public static class QemuDevices
 
         var disks = new List<ObservedDisk>();
         var nics = new List<ObservedNic>();
-        foreach (PciDevice device in pci.Value.Where(d => d.Id.Length > 0))
+        foreach (QomProperty device in devices.Value)
         {
-            string? bus = device.Bridge.Length == 0 ? null : device.Bridge;
-            string address = ObservedDevices.AddressOf(device.Slot, device.Function);
-            if (device.IsVirtioBlock && blocks.Value.FirstOrDefault(b => IdOf(b) == device.Id) is { } b)
-                disks.Add(new(device.Id, bus, address, b.NodeName, b.File, b.Driver, b.Bytes, b.Direct));
-            if (!device.IsVirtioNet) continue;
-            QmpOutcome<string> mac =
-                await monitor.ExecuteAsync(QmpCommands.QomGetText(Peripheral + device.Id, "mac"), deadline, cancel);
+            bool isDisk = device.Type.StartsWith("child<virtio-blk-pci", StringComparison.Ordinal);
+            if (!isDisk && !device.Type.StartsWith("child<virtio-net-pci", StringComparison.Ordinal)) continue;
+            QmpOutcome<(string? Bus, string Address)> place = await PlaceOfAsync(monitor, device.Name, deadline, cancel);
+            if (!place.IsOk) return place.As<ObservedDevices>();
+            (string? bus, string address) = place.Value;
+            if (isDisk && blocks.Value.FirstOrDefault(b => IdOf(b) == device.Name) is { } b)
+                disks.Add(new(device.Name, bus, address, b.NodeName, b.File, b.Driver, b.Bytes, b.Direct));
+            if (isDisk) continue;
+            string path = Peripheral + device.Name;
+            QmpOutcome<string> mac = await monitor.ExecuteAsync(QmpCommands.QomGetText(path, "mac"), deadline, cancel);
             QmpOutcome<string> netdev =
-                await monitor.ExecuteAsync(QmpCommands.QomGetText(Peripheral + device.Id, "netdev"), deadline, cancel);
+                await monitor.ExecuteAsync(QmpCommands.QomGetText(path, "netdev"), deadline, cancel);
             if (!mac.IsOk || !netdev.IsOk) return (mac.IsOk ? netdev : mac).As<ObservedDevices>();
-            nics.Add(new(device.Id, bus, address, mac.Value, TapOf(network.Value, netdev.Value)));
+            nics.Add(new(device.Name, bus, address, mac.Value, TapOf(network.Value, netdev.Value)));
         }
 
+        // QEMU lists its objects in no order; ids give one that is always the same.
+        disks.Sort((a, b) => string.CompareOrdinal(a.Id, b.Id));
+        nics.Sort((a, b) => string.CompareOrdinal(a.Id, b.Id));
         return QmpOutcome.Ok(new ObservedDevices(disks, nics));
     }
 
@@ -94,6 +101,23 @@ public static class QemuDevices
         }
 
         return QmpOutcome.Ok(default(QmpNothing));
+    }
+
+    /// <summary>
+    /// Asked of the device itself: <c>query-pci</c> shows what the guest has made of its bridges, which is nothing until it
+    /// has booted.
+    /// </summary>
+    private static async Task<QmpOutcome<(string? Bus, string Address)>> PlaceOfAsync(
+        QmpSession monitor, string id, TimeSpan deadline, CancellationToken cancel)
+    {
+        string path = Peripheral + id;
+        QmpOutcome<string> bus = await monitor.ExecuteAsync(QmpCommands.QomGetText(path, "parent_bus"), deadline, cancel);
+        if (!bus.IsOk) return bus.As<(string?, string)>();
+        QmpOutcome<long> place = await monitor.ExecuteAsync(QmpCommands.QomGetNumber(path, "addr"), deadline, cancel);
+        if (!place.IsOk) return place.As<(string?, string)>();
+        string name = bus.Value[(bus.Value.LastIndexOf('/') + 1)..];
+        string address = ObservedDevices.AddressOf((int)place.Value >> 3, (int)place.Value & 7);
+        return QmpOutcome.Ok<(string?, string)>((name is "pcie.0" or "pci.0" ? null : name, address));
     }
 
     private static async Task<QmpOutcome<QmpNothing>> PlugAsync(

@@ -17,5 +17,5 @@ public readonly struct QmpCall<T>
     internal QmpPending Pending { get; }
 }
 
-/// <summary>Where an answer arrives. Cancelled when the session ends first.</summary>
+/// <summary>Where an answer arrives; one of kind Corrupt when the session ends first.</summary>
 internal sealed class QmpPending() : TaskCompletionSource<QmpMessage>(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -64,9 +64,6 @@ public static class QmpCommands
         null,
         e => e.ArrayItems().Select(b => new MemoryBackend(b.Text("id"), b.Number("size"), b.Flag("share"))).ToArray());
 
-    /// <summary>The PCI devices that the guest has.</summary>
-    public static QmpCommand<IReadOnlyList<PciDevice>> QueryPci { get; } = new("query-pci", null, PciDevice.ParseAll);
-
     /// <summary>Negotiates capabilities; the first command of every session.</summary>
     public static QmpCommand<QmpNothing> Capabilities(bool outOfBand) =>
         Nothing("qmp_capabilities", outOfBand ? Object(("enable", new JsonArray("oob"))) : null);
@@ -156,6 +153,14 @@ public static class QmpCommands
     /// <summary>A property of an object in QEMU's object tree.</summary>
     public static QmpCommand<JsonElement> QomGet(string path, string property) =>
         new("qom-get", Object(("path", path), ("property", property)), e => e);
+
+    /// <summary>An integer property of an object in QEMU's object tree.</summary>
+    public static QmpCommand<long> QomGetNumber(string path, string property) => new(
+        "qom-get",
+        Object(("path", path), ("property", property)),
+        e => e.ValueKind == JsonValueKind.Number && e.TryGetInt64(out long n)
+            ? n
+            : throw new FormatException("answer is no integer but " + e.ValueKind));
 
     /// <summary>A text property of an object in QEMU's object tree.</summary>
     public static QmpCommand<string> QomGetText(string path, string property) =>

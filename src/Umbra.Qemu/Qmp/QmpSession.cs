@@ -269,7 +269,12 @@ public sealed class QmpSession : IDisposable
         long id = Interlocked.Increment(ref _lastId);
         lock (_stateGate)
         {
-            if (_ended.Task.IsCompleted) return id;
+            if (_ended.Task.IsCompleted)
+            {
+                pending.TrySetResult(default);
+                return id;
+            }
+
             Invariant.Holds(_pending.Count < QmpLimits.PendingMax, "fewer QMP commands in flight than the limit");
             _pending.Add(id, pending);
         }
@@ -298,7 +303,7 @@ public sealed class QmpSession : IDisposable
 
     private QmpOutcome<T> Outcome<T>(QmpCommand<T> command, QmpPending pending, TimeSpan deadline)
     {
-        if (!pending.Task.IsCompletedSuccessfully)
+        if (!pending.Task.IsCompleted || pending.Task.Result.Kind == QmpMessageKind.Corrupt)
         {
             return _ended.Task.IsCompleted
                 ? QmpOutcome.Failed<T>(_ended.Task.Result.Status, $"{command.Name}: {_ended.Task.Result.Description}")
@@ -329,7 +334,7 @@ public sealed class QmpSession : IDisposable
             _pending.Clear();
         }
 
-        foreach (QmpPending waiter in pending) waiter.TrySetCanceled();
+        foreach (QmpPending waiter in pending) waiter.TrySetResult(default); // no answer: the outcome tells
         try
         {
             _socket.Shutdown(SocketShutdown.Both);

@@ -87,7 +87,7 @@ public sealed class SaveAndLoadTests
     }
 
     [Fact]
-    public async Task Times_of_a_pause_are_printed()
+    public async Task Sixty_pauses_in_a_row_succeed_and_their_times_are_printed()
     {
         await using var vms = new TestVm();
         VmDefinition vm = TestVm.Small with { MemoryBytes = 256L << 20 };
