@@ -54,7 +54,7 @@ public sealed class RunFileTests
         Assert.Contains(id, RunFile.RemoveDead(kept: false));
     }
 
-    /// <summary>Runs <paramref name="make"/> in a lab that then ends without removing anything, as a killed one.</summary>
+    /// <summary>Runs <paramref name="make"/> in a lab that then ends without removing anything.</summary>
     private static string Abandon(Action<RunFile> make)
     {
         using RunFile run = RunFile.Create();

@@ -13,6 +13,8 @@ public sealed class FleetException(string message) : Exception(message);
 /// <summary>The controller's API as a program sees it, through a door into the lab.</summary>
 public sealed class FleetClient : IDisposable
 {
+    private static readonly TimeSpan RequestTime = TimeSpan.FromSeconds(40);
+
     private readonly HttpClient _http;
     private readonly Func<string> _diagnosis;
 
@@ -25,7 +27,8 @@ public sealed class FleetClient : IDisposable
     /// <summary>A client with the credential in <paramref name="path"/>.</summary>
     public static FleetClient Load(string path, NamespaceDoor door, Func<string> diagnosis)
     {
-        ClientCredential credential = FleetJson.TryDeserialize<ClientCredential>(File.ReadAllBytes(path), out string error)
+        byte[] file = File.ReadAllBytes(path);
+        ClientCredential credential = FleetJson.TryDeserialize<ClientCredential>(file, out string error)
             ?? throw new FleetException($"{path}: {error}");
         X509Certificate2 authority = X509Certificate2.CreateFromPem(credential.Authority);
         var handler = new SocketsHttpHandler
@@ -40,7 +43,7 @@ public sealed class FleetClient : IDisposable
                         == FleetRole.Controller,
             },
         };
-        var http = new HttpClient(handler) { BaseAddress = new Uri(credential.Url), Timeout = TimeSpan.FromSeconds(40) };
+        var http = new HttpClient(handler) { BaseAddress = new Uri(credential.Url), Timeout = RequestTime };
         return new FleetClient(http, diagnosis);
     }
 

@@ -8,7 +8,9 @@ namespace Umbra.Lab;
 /// <summary>What a lab is to be made of.</summary>
 public sealed record LabOptions
 {
-    /// <summary>Hosts; each gets a rack, a feed and a segment of its own unless <see cref="Domains"/> says otherwise.</summary>
+    /// <summary>
+    /// Hosts; each gets a rack, a feed and a segment of its own unless <see cref="Domains"/> says otherwise.
+    /// </summary>
     public int Hosts { get; init; } = 3;
 
     /// <summary>Failure domains of host 1, 2, ...; null: all different.</summary>
@@ -113,7 +115,9 @@ public sealed class FleetLab : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the controller and all agents with fresh join tokens, and waits until all hosts are alive.</summary>
+    /// <summary>
+    /// Starts the controller and all agents with fresh join tokens, and waits until all hosts are alive.
+    /// </summary>
     public async Task<FleetClient> StartFleetAsync(TimeSpan limit)
     {
         StartController();
@@ -147,7 +151,8 @@ public sealed class FleetLab : IAsyncDisposable
     }
 
     /// <summary>Runs the CLI as an administrator would and returns what it leaves.</summary>
-    public Task<CommandResult> TryUmbraAsync(params string[] arguments) => TryUmbraAsync(arguments, ShellCommand.TimeLimit);
+    public Task<CommandResult> TryUmbraAsync(params string[] arguments) =>
+        TryUmbraAsync(arguments, ShellCommand.TimeLimit);
 
     /// <summary>The same with a time limit.</summary>
     public Task<CommandResult> TryUmbraAsync(string[] arguments, TimeSpan limit) =>
@@ -164,8 +169,8 @@ public sealed class FleetLab : IAsyncDisposable
     {
         CommandResult result = await TryUmbraAsync([.. arguments, "--output", "json"]);
         if (result.ExitCode == 0) return JsonDocument.Parse(result.Output);
-        throw new CommandException(
-            $"umbra {string.Join(' ', arguments)}: exit code {result.ExitCode}: {result.Error}{result.Output}\n{Diagnosis()}");
+        string said = $"exit code {result.ExitCode}: {result.Error}{result.Output}";
+        throw new CommandException($"umbra {string.Join(' ', arguments)}: {said}\n{Diagnosis()}");
     }
 
     /// <summary>The host of that name.</summary>

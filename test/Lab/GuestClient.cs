@@ -93,7 +93,9 @@ public sealed class GuestClient : IAsyncDisposable
     {
         long wanted = Record.Lines + count;
         await Wait.UntilAsync(
-            $"{count} lines of the guest", () => Task.FromResult(Record.Lines >= wanted || Record.Broken is not null), limit);
+            $"{count} lines of the guest",
+            () => Task.FromResult(Record.Lines >= wanted || Record.Broken is not null),
+            limit);
         if (Record.Broken is { } broken) throw new IOException(broken);
     }
 
@@ -161,7 +163,7 @@ public sealed class GuestClient : IAsyncDisposable
     {
         if (line is null) return $"not a line of the guest: {text}";
         if (line.Seq != (last?.Seq ?? 0) + 1) return $"line {line.Seq} came after line {last?.Seq ?? 0}";
-        if (last is not null && line.MonotonicNs < last.MonotonicNs) return $"guest time ran backwards at line {line.Seq}";
+        if (line.MonotonicNs < last?.MonotonicNs) return $"guest time ran backwards at line {line.Seq}";
         if (line.RamErrors > 0) return $"the guest found {line.RamErrors} errors in its memory";
         return line.DiskErrors > 0 ? $"the guest found {line.DiskErrors} errors on its disks" : null;
     }

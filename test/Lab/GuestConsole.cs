@@ -63,7 +63,8 @@ public sealed class GuestConsole(NamespaceDoor door, string address)
         await using Stream stream = await door.ConnectAsync(address, Port, late.Token);
         await stream.WriteAsync(Encoding.UTF8.GetBytes(command + "\n"), late.Token);
         using var reader = new StreamReader(stream);
-        return await reader.ReadLineAsync(late.Token) ?? throw new IOException($"the guest gave no answer to {command}");
+        return await reader.ReadLineAsync(late.Token)
+            ?? throw new IOException($"the guest gave no answer to {command}");
     }
 
     private static GuestStatus Parse(string line) =>

@@ -2,7 +2,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Lab;
 
-/// <summary>What a simulated host shares with others: labels only, nothing on this machine really fails with them.</summary>
+/// <summary>
+/// What a simulated host shares with others: labels only, nothing on this machine really fails with them.
+/// </summary>
 /// <param name="Rack">Rack.</param>
 /// <param name="PowerFeed">Power feed.</param>
 /// <param name="NetworkSegment">Network segment.</param>
@@ -23,7 +25,8 @@ public sealed class LabHost
     private readonly string _logPath;
     private LabProcess? _agent;
 
-    internal LabHost(HostId name, int number, FailureDomains domains, NetworkNamespace space, LabDirectories directories)
+    internal LabHost(
+        HostId name, int number, FailureDomains domains, NetworkNamespace space, LabDirectories directories)
     {
         Name = name;
         Number = number;
@@ -86,7 +89,9 @@ public sealed class LabHost
     /// <summary>Ends <see cref="DropFrom"/>.</summary>
     public void AcceptFrom(string address) => Filter("-D", address);
 
-    /// <summary>Fills the file system of the state directory to the last byte; only where it is the lab's own small one.</summary>
+    /// <summary>
+    /// Fills the file system of the state directory to the last byte; only where it is the lab's own small one.
+    /// </summary>
     public void FillStateDisk()
     {
         // Unbuffered, so that a write fails at once and not when the file is closed.

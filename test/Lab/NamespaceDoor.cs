@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Umbra.Lab;
 
-/// <summary>Opens TCP connections that begin inside a network namespace, by a <see cref="Relay"/> that runs there.</summary>
+/// <summary>
+/// Opens TCP connections that begin inside a network namespace, by a <see cref="Relay"/> that runs there.
+/// </summary>
 public sealed class NamespaceDoor : IDisposable
 {
     private readonly Process _relay;
@@ -32,7 +34,9 @@ public sealed class NamespaceDoor : IDisposable
         throw new CommandException($"the relay in {space.Name} did not start: {line}");
     }
 
-    /// <summary>A TCP connection from inside the namespace; <see cref="IOException"/> with the reason if there is none.</summary>
+    /// <summary>
+    /// A TCP connection from inside the namespace; <see cref="IOException"/> with the reason if there is none.
+    /// </summary>
     public async Task<Stream> ConnectAsync(string address, int port, CancellationToken cancel = default)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

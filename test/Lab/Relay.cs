@@ -44,8 +44,9 @@ public static class Relay
     private static async Task ServeAsync(Socket client)
     {
         using (client)
-        using (var target = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true })
+        using (var target = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
         {
+            target.NoDelay = true;
             try
             {
                 await target.ConnectAsync(IPEndPoint.Parse(await ReadLineAsync(client)));

@@ -73,7 +73,9 @@ public sealed class RunFile : IDisposable
         _file.Dispose();
     }
 
-    /// <summary>Removes what dead labs left; with <paramref name="kept"/> also those that were to stay. Their ids.</summary>
+    /// <summary>
+    /// Removes what dead labs left; with <paramref name="kept"/> also those that were to stay. Their ids.
+    /// </summary>
     public static IReadOnlyList<string> RemoveDead(bool kept)
     {
         var removed = new List<string>();

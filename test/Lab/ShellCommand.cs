@@ -23,8 +23,8 @@ public static class ShellCommand
     {
         CommandResult result = TryRun(program, arguments);
         if (result.ExitCode == 0) return result.Output;
-        throw new CommandException(
-            $"{program} {string.Join(' ', arguments)}: exit code {result.ExitCode}: {result.Error}{result.Output}".Trim());
+        string said = $"exit code {result.ExitCode}: {result.Error}{result.Output}".Trim();
+        throw new CommandException($"{program} {string.Join(' ', arguments)}: {said}");
     }
 
     /// <summary>Runs <c>ip</c> with words separated by blanks.</summary>
@@ -51,7 +51,8 @@ public static class ShellCommand
         try
         {
             await process.WaitForExitAsync(late.Token).ConfigureAwait(false);
-            return new CommandResult(process.ExitCode, await output.ConfigureAwait(false), await error.ConfigureAwait(false));
+            string outputText = await output.ConfigureAwait(false);
+            return new CommandResult(process.ExitCode, outputText, await error.ConfigureAwait(false));
         }
         catch (OperationCanceledException)
         {

@@ -8,8 +8,8 @@ public static class Wait
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(40);
 
     /// <summary>
-    /// Asks again and again until <paramref name="isSo"/>; <see cref="TimeoutException"/> naming <paramref name="what"/>
-    /// when it is not so within <paramref name="limit"/>.
+    /// Asks again and again until <paramref name="isSo"/>; <see cref="TimeoutException"/> naming
+    /// <paramref name="what"/> when it is not so within <paramref name="limit"/>.
     /// </summary>
     public static async Task UntilAsync(
         string what, Func<Task<bool>> isSo, TimeSpan limit, Func<string>? diagnosis = null)
