@@ -159,7 +159,7 @@ public sealed class FleetLab : IAsyncDisposable
         ShellCommand.TryRunAsync(
             "ip",
             [
-                "netns", "exec", Center.Name, "env", "UMBRA_CREDENTIAL=" + CredentialPath,
+                "netns", "exec", Center.Name, "env", "UMBRA_CONFIG=" + CredentialPath,
                 .. UmbraProgram.Command(arguments),
             ],
             limit);

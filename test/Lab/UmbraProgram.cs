@@ -1,5 +1,3 @@
-using Umbra.Core.Basics;
-
 namespace Umbra.Lab;
 
 /// <summary>Where the built <c>umbra</c> is and how it is called.</summary>
@@ -26,7 +24,7 @@ public static class UmbraProgram
             "agent", "run", "--name", host.Name.Value, "--state", host.StateDirectory,
             "--memory-dir", host.MemoryDirectory, "--listen", $"{host.Address}:{FleetLab.PairPort}",
             "--rack", host.Domains.Rack, "--feed", host.Domains.PowerFeed, "--segment", host.Domains.NetworkSegment,
-            "--memory-bytes", (2L * Sizes.GiB).ToString(System.Globalization.CultureInfo.InvariantCulture),
+            "--memory", "2G",
         ];
         if (joinToken is not null) arguments.AddRange(["--join", joinToken]);
         return Command(arguments);
