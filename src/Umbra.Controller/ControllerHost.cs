@@ -33,7 +33,9 @@ public sealed class ControllerHost : IAsyncDisposable
         PrivateFiles.CreateDirectory(options.StateDirectory);
         _authority = FleetAuthority.LoadOrCreate(options.StateDirectory, time);
         _certificate = ControllerCredentials.CreateServerCertificate(_authority);
-        _store = new SqliteFleetStore(Path.Combine(options.StateDirectory, StoreFile));
+        string storePath = Path.Combine(options.StateDirectory, StoreFile);
+        PrivateFiles.CreateEmpty(storePath); // SQLite's further files take its mode
+        _store = new SqliteFleetStore(storePath);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, options, time));

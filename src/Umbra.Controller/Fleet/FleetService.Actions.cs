@@ -70,7 +70,7 @@ public sealed partial class FleetService
 
     private ActionView Begin(VmRecord vm, params FleetEvent[] events)
     {
-        string id = vm.Action!.Action.Id;
+        string id = TakeoverPlanner.PublicId(vm.Action!.Action.Id);
         Keep(vm, events);
         Settle();
         return FleetViews.Action(_fleet.Vm(vm.Name)!, id)!;

@@ -10,6 +10,16 @@ public static class PrivateFiles
     /// <summary>Makes a directory that only its owner may enter (0700), unless there is one.</summary>
     public static void CreateDirectory(string path) => Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
 
+    /// <summary>Makes an empty file that only its owner may read, unless there is one.</summary>
+    public static void CreateEmpty(string path)
+    {
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = OwnerOnly,
+        };
+        using var file = new FileStream(path, options);
+    }
+
     /// <summary>Writes <paramref name="text"/> to <paramref name="path"/>: the old contents or the new, never half.</summary>
     public static void Write(string path, string text)
     {

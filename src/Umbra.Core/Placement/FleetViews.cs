@@ -49,15 +49,14 @@ public static class FleetViews
     /// <summary>An action under way.</summary>
     public static ActionView Of(VmRecord vm, PendingAction pending) => new()
     {
-        Action = pending.Action,
+        Action = pending.Action with { Id = TakeoverPlanner.PublicId(pending.Action.Id) },
         Vm = vm.Name,
         Target = pending.Target,
         Started = pending.Started,
     };
 
     /// <summary>
-    /// The action with this id, under way or among the last that ended; null: there is none. A takeover is one action to
-    /// those who ask, though its consent is another to the agents.
+    /// The action with this public id, under way or among the last that ended; null: there is none.
     /// </summary>
     public static ActionView? Action(VmRecord vm, string id)
     {
@@ -111,5 +110,5 @@ public static class FleetViews
     private static List<VmId> NamesOn(FleetState fleet, HostId host, VmRole role) =>
         [.. fleet.VmsOn(host).Where(vm => AssignmentPlanner.RoleOf(vm, host) == role).Select(static vm => vm.Name)];
 
-    private static bool IsOf(string id, string asked) => id == asked || id == asked + TakeoverPlanner.ConsentSuffix;
+    private static bool IsOf(string id, string asked) => TakeoverPlanner.PublicId(id) == asked;
 }
