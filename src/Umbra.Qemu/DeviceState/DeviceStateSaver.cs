@@ -79,6 +79,15 @@ public sealed class DeviceStateSaver
     public void Begin() => _begun ??= _monitor.Begin(_save);
 
     /// <summary>
+    /// Waits out a save that was begun and is not wanted any more, so that the next one is of its own pause.
+    /// </summary>
+    public void Abandon(TimeSpan deadline)
+    {
+        if (_begun is { } begun) _monitor.Finish(begun, deadline);
+        _begun = null;
+    }
+
+    /// <summary>
     /// Waits for the save (begins it when that was not done) and appends the <see cref="DeviceStateBlob"/>.
     /// </summary>
     /// <returns>Failures leave the VM paused and <paramref name="destination"/> as it was.</returns>

@@ -60,6 +60,7 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     private readonly Lock _watchGate = new();
     private volatile string _braked = "";
     private long _attempt;
+    private long _brakes;
     private bool _isDisposed;
 
     /// <summary>Disks that are not mirrored yet: <see cref="Restart"/> begins.</summary>
@@ -106,6 +107,9 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
 
     /// <inheritdoc/>
     public long End => _log.End;
+
+    /// <summary>How often the brake was pulled.</summary>
+    public long Brakes => Interlocked.Read(ref _brakes);
 
     /// <summary>Bytes logged since the last restart, zeros included.</summary>
     public long LoggedBytes => _disks.Sum(d => d.Export?.LoggedBytes ?? 0);
@@ -173,6 +177,7 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     public void Brake(string why)
     {
         _braked = why;
+        Interlocked.Increment(ref _brakes);
         foreach (Mirrored disk in _disks)
             _options.Brake.Yank(MirrorNames.Target(disk.Number), MirrorLimits.BrakeDeadline);
     }

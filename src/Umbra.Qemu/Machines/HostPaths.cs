@@ -25,6 +25,11 @@ public sealed record HostPaths
     /// <summary>Second monitor's socket, for the brake.</summary>
     public required string BrakeSocket { get; init; }
 
+    /// <summary>
+    /// Third monitor's socket, for the process that watches over the VM when its agent cannot; null: there is none.
+    /// </summary>
+    public string? GuardSocket { get; init; }
+
     /// <summary>Where QEMU writes its process id.</summary>
     public required string PidFile { get; init; }
 

@@ -25,6 +25,7 @@ public static class QemuCommandLine
         AddKernel(arguments, vm);
         AddMonitor(arguments, "qmp", paths.QmpSocket);
         AddMonitor(arguments, "brake", paths.BrakeSocket);
+        if (paths.GuardSocket is not null) AddMonitor(arguments, "guard", paths.GuardSocket);
         arguments.AddRange(["-pidfile", paths.PidFile]);
         if (role == QemuRole.Standby) arguments.AddRange(["-S", "-incoming", "defer"]);
         return arguments;

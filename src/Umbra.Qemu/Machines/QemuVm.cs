@@ -62,7 +62,11 @@ public sealed class QemuVm : IDisposable
     {
         long start = Stopwatch.GetTimestamp();
         if (DefinitionChecks.Check(definition) is { Count: > 0 } errors) return Failed(string.Join("; ", errors));
-        foreach (string stale in (string[])[paths.QmpSocket, paths.BrakeSocket, paths.PidFile]) File.Delete(stale);
+        foreach (string? stale in (string?[])[paths.QmpSocket, paths.BrakeSocket, paths.GuardSocket, paths.PidFile])
+        {
+            if (stale is not null) File.Delete(stale);
+        }
+
         long logStart = File.Exists(paths.ErrorLog) ? new FileInfo(paths.ErrorLog).Length : 0;
         IReadOnlyList<string> arguments = QemuCommandLine.Build(definition, paths, role);
         Outcome<ProcessHandle> started = DetachedProcess.Start(new DetachedStart(Program, arguments, paths.ErrorLog));
