@@ -1,0 +1,88 @@
+using System.Globalization;
+using Umbra.Core.Basics;
+
+namespace Umbra.Agent.Guarding;
+
+/// <summary>A VM as its guard knows it.</summary>
+/// <param name="Vm">The VM.</param>
+/// <param name="Socket">QMP socket through which the guard may speak to it.</param>
+/// <param name="Directory">The VM's durable directory: the note that it is held is written there.</param>
+/// <param name="Process">QEMU's process: what is left when its monitor does not answer.</param>
+/// <param name="Generation">Generation under which it runs.</param>
+public sealed record GuardedVm(VmId Vm, string Socket, string Directory, int Process, Generation Generation)
+{
+    /// <summary>Whether nobody may resume it.</summary>
+    public bool Held { get; init; }
+
+    /// <summary>When it must be paused, on <see cref="Umbra.Linux.Machine.BootClock"/>; null: never.</summary>
+    public TimeSpan? RunDeadline { get; init; }
+}
+
+/// <summary>
+/// What an agent tells its guard, a line each, words separated by tabs: <c>watch VM SOCKET DIRECTORY PID GENERATION</c>,
+/// <c>hold VM</c>, <c>release VM</c>, <c>deadline VM TICKS|never</c>, <c>forget VM</c>. The end of the stream means that
+/// the agent is gone.
+/// </summary>
+public sealed class GuardBook
+{
+    /// <summary>Longest line; an agent never writes a longer one.</summary>
+    public const int LineCharactersMax = 1024;
+
+    private readonly SortedDictionary<string, GuardedVm> _vms = new(StringComparer.Ordinal);
+
+    /// <summary>All VMs.</summary>
+    public IEnumerable<GuardedVm> Vms => _vms.Values;
+
+    /// <summary>The earliest deadline of a VM that is not held; null when there is none.</summary>
+    public TimeSpan? NextDeadline => _vms.Values.Where(v => !v.Held).Min(v => v.RunDeadline);
+
+    /// <summary>The line that makes a guard know <paramref name="vm"/>.</summary>
+    public static string WatchLine(GuardedVm vm) =>
+        string.Join('\t', "watch", vm.Vm, vm.Socket, vm.Directory, vm.Process, vm.Generation.Value);
+
+    /// <summary>The line that moves a VM's deadline.</summary>
+    public static string DeadlineLine(VmId vm, TimeSpan? deadline) =>
+        $"deadline\t{vm}\t{deadline?.Ticks.ToString(CultureInfo.InvariantCulture) ?? "never"}";
+
+    /// <summary>Takes one line; the VM it is about, or null when it was not understood and changed nothing.</summary>
+    public GuardedVm? Take(string line)
+    {
+        string[] words = line.Length > LineCharactersMax ? [] : line.Split('\t');
+        if (words.Length < 2) return null;
+        if (words[0] == "watch") return Watch(words);
+        if (!_vms.TryGetValue(words[1], out GuardedVm? vm)) return null;
+        switch (words[0])
+        {
+            case "hold":
+                return Put(vm with { Held = true });
+            case "release":
+                return Put(vm with { Held = false });
+            case "deadline" when words.Length == 3 && words[2] == "never":
+                return Put(vm with { RunDeadline = null });
+            case "deadline" when words.Length == 3 && long.TryParse(words[2], CultureInfo.InvariantCulture, out long ticks):
+                return Put(vm with { RunDeadline = new TimeSpan(ticks) });
+            case "forget":
+                _vms.Remove(words[1]);
+                return vm;
+            default:
+                return null;
+        }
+    }
+
+    /// <summary>The VM needs no guard any more.</summary>
+    public void Forget(VmId vm) => _vms.Remove(vm.Value);
+
+    private GuardedVm? Watch(string[] words)
+    {
+        if (words.Length != 6 || !Names.IsValid(words[1]) || !Path.IsPathRooted(words[2]) || !Path.IsPathRooted(words[3])
+            || !int.TryParse(words[4], CultureInfo.InvariantCulture, out int process) || process <= 0
+            || !ulong.TryParse(words[5], CultureInfo.InvariantCulture, out ulong generation))
+        {
+            return null;
+        }
+
+        return Put(new GuardedVm(new VmId(words[1]), words[2], words[3], process, new Generation(generation)));
+    }
+
+    private GuardedVm Put(GuardedVm vm) => _vms[vm.Vm.Value] = vm;
+}
