@@ -1,0 +1,46 @@
+using Microsoft.Extensions.Logging;
+using Umbra.Agent.Guarding;
+using Umbra.Agent.Links;
+using Umbra.Agent.State;
+using Umbra.Core.Basics;
+using Umbra.Core.Deltas;
+using Umbra.Core.Protocol;
+using Umbra.Linux.Native;
+
+namespace Umbra.Agent;
+
+/// <summary>What everything in an agent shares.</summary>
+/// <param name="Host">This host.</param>
+/// <param name="Paths">Where it keeps things.</param>
+/// <param name="BootId">The kernel's boot id: what was in memory under another one is gone.</param>
+/// <param name="Controller">Calls to the controller.</param>
+/// <param name="Transport">Connections to other agents.</param>
+/// <param name="Guard">Looks after VMs when this process cannot.</param>
+/// <param name="Events">What the controller is to be told.</param>
+/// <param name="Log">What an operator of this host is told.</param>
+internal sealed record AgentServices(
+    HostId Host,
+    AgentPaths Paths,
+    string BootId,
+    ControllerClient Controller,
+    PairTransport Transport,
+    Guard Guard,
+    EventLog Events,
+    ILogger Log)
+{
+    /// <summary>The pair's content hash.</summary>
+    public IContentHash Hash { get; } = new XxHash3();
+
+    /// <summary>The pair's compressors.</summary>
+    public BatchCodecs Codecs { get; } = new(new Lz4Compressor(), new ZstdCompressor());
+
+    /// <summary>The pair protocol.</summary>
+    public PairCodec Codec { get; } = new(new XxHash3());
+
+    /// <summary>Notes an event, for the controller and in the log.</summary>
+    public void Report(string kind, VmId? vm, string text)
+    {
+        Events.Add(kind, vm, text);
+        Log.Happened(kind, vm?.Value ?? "-", text);
+    }
+}

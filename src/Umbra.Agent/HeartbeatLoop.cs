@@ -1,0 +1,76 @@
+using Microsoft.Extensions.Logging;
+using Umbra.Agent.Links;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Linux.Machine;
+
+namespace Umbra.Agent;
+
+/// <summary>
+/// Keeps the controller and this host in step: reports, takes the desired state, hands it on. Nothing here is needed
+/// for a pair to keep syncing.
+/// </summary>
+internal sealed class HeartbeatLoop(
+    ControllerClient controller, HostDescription host, VmFleet fleet, EventLog events, ILogger log)
+{
+    /// <summary>Pause after a heartbeat that failed.</summary>
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Heartbeats are not sent closer together than this, however much happens.</summary>
+    private static readonly TimeSpan SpacingMin = TimeSpan.FromMilliseconds(20);
+
+    private readonly string _instance = Guid.NewGuid().ToString("N");
+    private long _sequence;
+    private long _revision;
+    private bool _reachable = true;
+
+    /// <summary>Runs until <paramref name="stop"/>.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            // A change here must not wait for the controller's answer to an older report.
+            using var urgent = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            using CancellationTokenRegistration change = fleet.OnUrgentChange(urgent.Cancel);
+            TimeSpan wait = await BeatAsync(urgent.Token) ? SpacingMin : RetryPause;
+            await Task.Delay(wait, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<bool> BeatAsync(CancellationToken stop)
+    {
+        IReadOnlyList<FleetEvent> news = events.Unsent();
+        var heartbeat = new AgentHeartbeat
+        {
+            Host = host,
+            Instance = _instance,
+            Sequence = ++_sequence,
+            SeenRevision = _revision,
+            Vms = fleet.Statuses(),
+            Events = news,
+        };
+        TimeSpan sentAt = BootClock.Now;
+        try
+        {
+            (HeartbeatAnswer? answer, string error) = await controller.HeartbeatAsync(heartbeat, stop);
+            NoteReachable(answer is not null, error);
+            if (answer is null) return false;
+            events.Sent(news);
+            _revision = answer.Revision;
+            fleet.ControllerAnswered(answer, sentAt);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return true; // something changed: report again at once
+        }
+    }
+
+    private void NoteReachable(bool reachable, string error)
+    {
+        if (reachable == _reachable) return;
+        _reachable = reachable;
+        if (reachable) log.ControllerBack();
+        else log.ControllerAway(error);
+    }
+}

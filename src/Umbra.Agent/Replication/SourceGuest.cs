@@ -1,0 +1,198 @@
+using System.Buffers;
+using System.Diagnostics;
+using Umbra.Agent.Guarding;
+using Umbra.Agent.State;
+using Umbra.Agent.Vms;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Epochs;
+using Umbra.Core.Protocol;
+using Umbra.Linux;
+using Umbra.Linux.Memory;
+using Umbra.Linux.Native;
+using Umbra.Linux.Tracking;
+using Umbra.Qemu.DeviceState;
+using Umbra.Qemu.Disks;
+using Umbra.Qemu.Machines;
+using Umbra.Qemu.Qmp;
+
+namespace Umbra.Agent.Replication;
+
+/// <summary>
+/// A running QEMU as its source session drives it. Everything between <see cref="Pause"/> and <see cref="Resume"/> is on
+/// the guest's time: no allocation that can be had before, no hand-over between threads, no logging.
+/// </summary>
+internal sealed class SourceGuest : ISourceGuest, IDisposable
+{
+    /// <summary>
+    /// A guest's answer to stop or cont takes a millisecond; beyond this its emulator hangs, and the brake has not helped.
+    /// </summary>
+    private static readonly TimeSpan MonitorDeadline = TimeSpan.FromSeconds(5);
+
+    private readonly VmId _vm;
+    private readonly Guard _guard;
+    private readonly VmPaths _paths;
+    private readonly QmpSession _monitor;
+    private readonly GuestMemory _memory;
+    private readonly IPageTracker _tracker;
+    private readonly DeviceStateSaver _saver;
+    private readonly NbdServer _nbd;
+    private readonly MirroredDisks _disks;
+    private readonly LeaseFile _lease;
+
+    private SourceGuest(
+        AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, GuestMemory memory, IPageTracker tracker)
+    {
+        (_vm, _guard, _paths, _memory, _tracker) = (paths.Vm, services.Guard, paths, memory, tracker);
+        _monitor = vm.Qemu.Monitor;
+        _saver = new DeviceStateSaver(
+            _monitor, Path.Combine(paths.Volatile, "devices"), Path.Combine(paths.Volatile, "migrate"),
+            new Lz4Compressor(), services.Hash);
+        _nbd = NbdServer.Start(paths.NbdSocket);
+        _disks = new MirroredDisks(new MirroredDisksOptions
+        {
+            Vm = paths.Vm,
+            Disks = [.. assignment.Vm.Disks.Select(d => new MirroredDisk(new DiskGeometry(d.Id, d.Bytes), vm.DiskNode(d.Id)))],
+            Monitor = _monitor,
+            Brake = vm.Qemu.Brake,
+            Server = _nbd,
+            Hash = services.Hash,
+            LogBytesMax = assignment.Policy.DiskLogBytes,
+        });
+        _lease = new LeaseFile(paths);
+        Configuration = FleetJson.Serialize(assignment.Vm);
+    }
+
+    /// <inheritdoc/>
+    public long PageCount => _memory.PageCount;
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<byte> Configuration { get; set; }
+
+    /// <inheritdoc/>
+    public ISourceDisks Disks => _disks;
+
+    /// <summary>How dirty pages are found.</summary>
+    public string TrackerKind => _tracker.Kind;
+
+    /// <summary>How often the brake let the guest go.</summary>
+    public long Brakes => _disks.Brakes;
+
+    /// <summary>Run deadline that an earlier agent left in force.</summary>
+    public TimeSpan? LeaseCarriedUntil => _lease.Deadline;
+
+    /// <summary>
+    /// Called in the pause just before the vCPUs run again, when set: a full comparison of both sides looks at the
+    /// guest then. Null in ordinary epochs.
+    /// </summary>
+    public Action? BeforeResume { get; set; }
+
+    /// <summary>Everything that replication needs of a running VM, or why it is not to be had.</summary>
+    public static (SourceGuest? Guest, string Error) Open(
+        AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment)
+    {
+        int process = vm.Qemu.Identity.Pid;
+        Outcome<RamMapping> mapping = RamMapping.Find(process, vm.RamBacking, assignment.Vm.MemoryBytes);
+        if (!mapping.IsOk) return (null, mapping.Error.Message);
+        Outcome<GuestMemory> memory = GuestMemory.Open(
+            mapping.Value.OpenPath, assignment.Vm.MemoryBytes, MemoryAccess.Read);
+        if (!memory.IsOk) return (null, memory.Error.Message);
+        TrackerOutcome tracker = PageTracker.Open(process, mapping.Value.Range, memory.Value, services.Hash);
+        if (tracker.Tracker is null)
+        {
+            memory.Value.Dispose();
+            return (null, tracker.Error?.Message ?? "pages cannot be tracked");
+        }
+
+        if (tracker.Warning is { } warning) services.Report("tracker.slow", paths.Vm, warning);
+        var guest = new SourceGuest(services, paths, vm, assignment, memory.Value, tracker.Tracker);
+        QmpOutcome<QmpNothing> prepared = guest._saver.PrepareAsync(MonitorDeadline).GetAwaiter().GetResult();
+        if (prepared.IsOk) return (guest, "");
+        guest.Dispose();
+        return (null, prepared.Description);
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome TakeDirty(PageSet into)
+    {
+        long start = Stopwatch.GetTimestamp();
+        SystemError? error = _tracker.TakeDirty(into);
+        return error is null ? Done(start) : CallOutcome.Failed(error.Message);
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome CopyPages(ReadOnlySpan<long> pages, Span<byte> destination)
+    {
+        long start = Stopwatch.GetTimestamp();
+        _memory.CopyPages(pages, destination);
+        return Done(start);
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome Pause()
+    {
+        QmpOutcome<QmpNothing> savable = _saver.CheckSavable(MonitorDeadline);
+        if (!savable.IsOk) return CallOutcome.Failed(savable.Description);
+        _saver.Abandon(MonitorDeadline);
+        long start = Stopwatch.GetTimestamp();
+        QmpOutcome<QmpNothing> paused = RunControl.Pause(_monitor, MonitorDeadline);
+        if (!paused.IsOk) return CallOutcome.Failed(paused.Description);
+        // QEMU writes its devices' state while this side scans and copies memory.
+        _saver.Begin();
+        return Done(start);
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome Resume()
+    {
+        BeforeResume?.Invoke();
+        _saver.Abandon(MonitorDeadline);
+        long start = Stopwatch.GetTimestamp();
+        QmpOutcome<QmpNothing> resumed = RunControl.Resume(_monitor, MonitorDeadline);
+        return resumed.IsOk ? Done(start) : CallOutcome.Failed(resumed.Description);
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome SaveDeviceState(IBufferWriter<byte> destination)
+    {
+        long start = Stopwatch.GetTimestamp();
+        QmpOutcome<QmpNothing> saved = _saver.Finish(destination, MonitorDeadline);
+        return saved.IsOk ? Done(start) : CallOutcome.Failed(saved.Description);
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome MarkHeld(HeldMark mark)
+    {
+        if (HeldFile.Write(_paths.Durable, mark) is { } error) return CallOutcome.Failed(error.Message);
+        _guard.Hold(_vm);
+        return CallOutcome.Done;
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome ClearHeld()
+    {
+        if (HeldFile.Clear(_paths.Durable) is { } error) return CallOutcome.Failed(error.Message);
+        _guard.Release(_vm);
+        return CallOutcome.Done;
+    }
+
+    /// <inheritdoc/>
+    public void SetRunDeadline(TimeSpan? deadline)
+    {
+        if (_lease.Deadline == deadline) return;
+        _lease.Deadline = deadline;
+        _guard.SetRunDeadline(_vm, deadline);
+    }
+
+    /// <summary>Lets go of the guest, which runs on; its pages stay tracked for the next agent.</summary>
+    public void Dispose()
+    {
+        _disks.Dispose();
+        _nbd.Dispose();
+        _tracker.Dispose();
+        _memory.Dispose();
+        _lease.Dispose();
+    }
+
+    private static CallOutcome Done(long start) => CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start));
+}

@@ -1,0 +1,252 @@
+using System.Security.Cryptography;
+using Umbra.Agent.Links;
+using Umbra.Agent.State;
+using Umbra.Agent.Vms;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Epochs;
+using Umbra.Core.Protocol;
+using Umbra.Core.Swap;
+using Umbra.Linux.Machine;
+
+namespace Umbra.Agent.Replication;
+
+/// <summary>
+/// Replicates one VM: the thread on which its <see cref="SourceSession"/> runs, between guest, connection and
+/// controller.
+/// </summary>
+internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
+{
+    private static readonly TimeSpan SetUpRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    private readonly AgentServices _services;
+    private readonly VmPaths _paths;
+    private readonly PrimaryVm _vm;
+    private readonly Action _changed;
+    private readonly SourceLink _peer;
+    private readonly HostId _peerHost;
+    private readonly string _peerEndpoint;
+    private readonly Mailbox _mailbox = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ActionResults _results = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Assignment _assignment;
+    private SourceSession? _session;
+    private SourceGuest? _guest;
+    private PairConnection? _connection;
+    private string _lastAction = "";
+    private volatile SourceStatus? _status;
+    private volatile string _trouble = "replication is being set up";
+
+    /// <summary>A runner for <paramref name="vm"/>; <see cref="Start"/> sets it going.</summary>
+    /// <param name="services">What the agent shares.</param>
+    /// <param name="paths">The VM's files.</param>
+    /// <param name="vm">The VM.</param>
+    /// <param name="assignment">With a peer.</param>
+    /// <param name="changed">Called, from any thread, when the VM's keeper or the controller should look.</param>
+    public SourceRunner(
+        AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, Action changed)
+    {
+        (_services, _paths, _vm, _assignment, _changed) = (services, paths, vm, assignment, changed);
+        (_peerHost, _peerEndpoint) = (assignment.Peer!.Value, assignment.PeerEndpoint!);
+        _peer = new SourceLink(services, _peerHost, _peerEndpoint, _mailbox);
+    }
+
+    /// <summary>Whether another host runs the VM by now: this copy is to be destroyed.</summary>
+    public bool IsLost { get; private set; }
+
+    /// <summary>Results of actions, newest last.</summary>
+    public IReadOnlyList<VmActionResult> Results => _results.All;
+
+    /// <summary>How replication stands.</summary>
+    public SourceStatus? Status => _status;
+
+    /// <summary>Why there is no replication; empty while there is.</summary>
+    public string Trouble => _trouble.Length > 0 ? _trouble : _peer.Trouble;
+
+    /// <summary>How dirty pages are found.</summary>
+    public string Tracker => _guest?.TrackerKind ?? "";
+
+    /// <summary>How often the brake let the guest go.</summary>
+    public long Brakes => _guest?.Brakes ?? 0;
+
+    /// <summary>Whether this runner serves the pair that the assignment names.</summary>
+    public bool IsFor(Assignment assignment) =>
+        assignment.Peer == _peerHost && assignment.PeerEndpoint == _peerEndpoint;
+
+    /// <summary>Begins.</summary>
+    public void Start() => new Thread(Run) { IsBackground = true, Name = "replicate " + _paths.Vm }.Start();
+
+    /// <summary>The controller's newest word.</summary>
+    public void Update(Assignment assignment) => _mailbox.Post(() => OnAssignment(assignment));
+
+    /// <summary>The controller, asked at <paramref name="sentAt"/>, still has this host and generation as the owner.</summary>
+    public void ControllerConfirmed(TimeSpan sentAt, Generation generation) => _mailbox.Post(() =>
+    {
+        if (_session?.Generation == generation) _session.ControllerConfirmed(sentAt);
+    });
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        _mailbox.Post(static () => { });
+        await _ended.Task;
+        _peer.Dispose();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (!_stop.IsCancellationRequested && !TrySetUp()) Wait(SetUpRetry);
+            if (_stop.IsCancellationRequested) return;
+            _peer.Start();
+            while (!_stop.IsCancellationRequested) Step();
+        }
+        finally
+        {
+            _connection?.Close("the agent stops replicating this VM");
+            _guest?.Dispose();
+            _mailbox.Dispose();
+            _ended.SetResult();
+        }
+    }
+
+    private void Step()
+    {
+        TimeSpan now = BootClock.Now;
+        TimeSpan next = _session!.Tick(now);
+        _status = _session.Status(now);
+        TimeSpan wait = next > now + LookInterval ? LookInterval : next - now;
+        object? item = _mailbox.Take(wait);
+        while (item is not null && !_stop.IsCancellationRequested)
+        {
+            Handle(item);
+            item = _mailbox.Take(TimeSpan.Zero);
+        }
+    }
+
+    private void Wait(TimeSpan time)
+    {
+        if (_mailbox.Take(time) is Action work) work();
+    }
+
+    private void Handle(object item)
+    {
+        switch (item)
+        {
+            case ReceivedFrame frame:
+                using (frame) OnFrame(frame);
+                break;
+            case Connected { Connection: { } connection }:
+                _connection = connection;
+                connection.Start();
+                _session!.LinkUp(connection, BootClock.Now);
+                break;
+            case ConnectionClosed closed when closed.Connection == _connection:
+                _connection = null;
+                _session!.LinkDown(closed.Reason, BootClock.Now);
+                _peer.Want();
+                break;
+            case Action work:
+                work();
+                break;
+            default:
+                break; // room in the connection, or news of an older one: the tick that follows is the answer
+        }
+    }
+
+    private void OnFrame(ReceivedFrame frame)
+    {
+        if (frame.Connection != _connection) return;
+        FrameOutcome outcome = frame.Decode();
+        if (outcome.Message is { } message) _session!.On(message, BootClock.Now);
+        else _connection!.Close(outcome.Error);
+    }
+
+    private bool TrySetUp()
+    {
+        (SourceGuest? guest, string error) = SourceGuest.Open(_services, _paths, _vm, _assignment);
+        _trouble = error;
+        if (guest is null) return false;
+        _guest = guest;
+        Assignment known = _vm.Record.Assignment;
+        _session = new SourceSession(
+            new SourceOptions
+            {
+                Vm = _paths.Vm,
+                Host = _services.Host,
+                Generation = known.Generation,
+                Session = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
+                Policy = known.Policy,
+                Hash = _services.Hash,
+                Codecs = _services.Codecs,
+                Held = HeldFile.Read(_paths.Durable),
+                LeaseCarriedUntil = guest.LeaseCarriedUntil,
+            },
+            guest,
+            this,
+            BootClock.Now);
+        return true;
+    }
+
+    private void OnAssignment(Assignment assignment)
+    {
+        bool policyChanged = assignment.Policy != _assignment.Policy;
+        _assignment = assignment;
+        if (_session is null || IsLost) return;
+        TimeSpan now = BootClock.Now;
+        if (policyChanged) _session.SetPolicy(assignment.Policy, now);
+        if (assignment.Action is not { } action || action.Id == _lastAction) return;
+        _lastAction = action.Id;
+        switch (action.Kind)
+        {
+            case VmActionKind.Sync:
+                _session.RequestSync(action.Id, now);
+                break;
+            case VmActionKind.Swap or VmActionKind.SwapRehearsal:
+                _session.RequestSwap(action.Id, action.Kind == VmActionKind.SwapRehearsal, now);
+                break;
+            default:
+                break; // for the shadow's agent, or the keeper's own
+        }
+    }
+
+    void ISourceEffects.CloseLink(string reason) => _connection?.Close(reason);
+
+    void ISourceEffects.ClaimFence(FenceClaim claim, string cause) => _ = ClaimAsync(claim, cause);
+
+    void ISourceEffects.GenerationRaised(Generation generation)
+    {
+        _vm.RaiseGeneration(generation);
+        _changed();
+    }
+
+    void ISourceEffects.OwnershipLost(Generation generation, string reason)
+    {
+        IsLost = true;
+        _services.Report("vm.moved", _paths.Vm, $"another host runs it under {generation}: {reason}");
+        _changed();
+    }
+
+    void ISourceEffects.EpochAcknowledged(EpochReport report)
+    {
+    }
+
+    void ISourceEffects.ActionFinished(VmActionResult result)
+    {
+        _results.Add(result);
+        _changed();
+    }
+
+    void ISourceEffects.Report(string kind, string text) => _services.Report(kind, _paths.Vm, text);
+
+    private async Task ClaimAsync(FenceClaim claim, string cause)
+    {
+        FenceAnswer? answer = await _services.Controller.ClaimAsync(_paths.Vm, claim, cause, _stop.Token)
+            .ConfigureAwait(false);
+        _mailbox.Post(() => _session?.OnClaimAnswered(claim.Request, answer, BootClock.Now));
+    }
+}

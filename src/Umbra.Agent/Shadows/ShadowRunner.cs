@@ -1,0 +1,374 @@
+using System.Security.Cryptography;
+using Umbra.Agent.Links;
+using Umbra.Agent.State;
+using Umbra.Agent.Vms;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Epochs;
+using Umbra.Core.Protocol;
+using Umbra.Core.Swap;
+using Umbra.Linux.Machine;
+using Umbra.Qemu.Machines;
+
+namespace Umbra.Agent.Shadows;
+
+/// <summary>A shadow that has become the VM.</summary>
+/// <param name="Qemu">Its process, running.</param>
+/// <param name="Assignment">This host's part from now on.</param>
+internal sealed record Promotion(QemuVm Qemu, Assignment Assignment);
+
+/// <summary>
+/// Holds one shadow: the thread on which its <see cref="ShadowSession"/> runs, between the source's connection, the
+/// shadow's files, its standby and the controller.
+/// </summary>
+internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
+{
+    private static readonly TimeSpan SetUpRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    private readonly AgentServices _services;
+    private readonly VmPaths _paths;
+    private readonly Action _changed;
+    private readonly Mailbox _mailbox = new();
+    private readonly Queue<ReceivedFrame> _frames = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ActionResults _results = new();
+    private readonly ShadowMedia _media;
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Assignment _assignment;
+    private ShadowSession? _session;
+    private PairConnection? _connection;
+    private Standby? _standby;
+    private Task _standbyWork = Task.CompletedTask;
+    private string _lastAction = "";
+    private volatile VmStatus? _status;
+    private volatile Promotion? _promoted;
+    private volatile string _trouble = "the shadow is being opened";
+
+    /// <summary>A runner; <see cref="Start"/> sets it going.</summary>
+    /// <param name="services">What the agent shares.</param>
+    /// <param name="paths">The VM's files.</param>
+    /// <param name="assignment">As shadow.</param>
+    /// <param name="changed">Called, from any thread, when the VM's keeper or the controller should look.</param>
+    public ShadowRunner(AgentServices services, VmPaths paths, Assignment assignment, Action changed)
+    {
+        (_services, _paths, _assignment, _changed) = (services, paths, assignment, changed);
+        _media = new ShadowMedia(paths, services.BootId);
+    }
+
+    /// <summary>Set once the VM runs here: the keeper takes it from there.</summary>
+    public Promotion? Promoted => _promoted;
+
+    /// <summary>Results of actions, newest last.</summary>
+    public IReadOnlyList<VmActionResult> Results => _results.All;
+
+    /// <summary>Begins.</summary>
+    public void Start() => new Thread(Run) { IsBackground = true, Name = "shadow " + _paths.Vm }.Start();
+
+    /// <summary>The controller's newest word.</summary>
+    public void Update(Assignment assignment) => _mailbox.Post(() => OnAssignment(assignment));
+
+    /// <summary>The controller has this host as the VM's owner: the fence is won, whoever claimed it.</summary>
+    public void OwnerHere(Assignment assignment) => _mailbox.Post(() =>
+    {
+        _assignment = assignment;
+        string action = assignment.Action is { Kind: VmActionKind.Takeover } takeover
+            ? takeover.Id
+            : "owner-" + assignment.Generation.Value;
+        _session?.TakeOver(action, assignment.Generation, BootClock.Now);
+    });
+
+    /// <summary>A connection of <paramref name="peer"/>; owned from here on.</summary>
+    public void Accepted(Stream stream, HostId peer, SourceHello hello)
+    {
+        var connection = new PairConnection(stream, peer, _services.Codec, _mailbox);
+        _mailbox.Post(new Greeted(connection, hello));
+    }
+
+    /// <summary>The shadow as the controller is to know it.</summary>
+    public VmStatus VmStatus(IReadOnlyList<VmActionResult> earlier)
+    {
+        VmStatus status = _status ?? new VmStatus
+        {
+            Vm = _paths.Vm,
+            Role = VmRole.Shadow,
+            Generation = _assignment.Generation,
+            Guest = GuestState.Starting,
+            Reason = _trouble,
+        };
+        return status with { Results = [.. earlier, .. _results.All] };
+    }
+
+    /// <summary>Stops without touching what has become the VM.</summary>
+    public async Task ReleaseAsync()
+    {
+        _standby = null;
+        await DisposeAsync();
+    }
+
+    /// <summary>Ends the shadow and removes all that is left of it.</summary>
+    public async Task DestroyAsync()
+    {
+        await DisposeAsync();
+        HostTaps.Remove(_assignment.Vm);
+        _paths.Destroy();
+    }
+
+    /// <summary>Stops; the shadow's files stay for the next agent, its standby does not.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        _mailbox.Post(static () => { });
+        await _ended.Task;
+        await _standbyWork;
+        if (_standby is not null) await _standby.KillAsync();
+        _standby = null;
+        _media.Dispose();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (!_stop.IsCancellationRequested && !TrySetUp()) Handle(_mailbox.Take(SetUpRetry));
+            while (!_stop.IsCancellationRequested) Step();
+        }
+        finally
+        {
+            _connection?.Close("the agent stops holding this shadow");
+            _mailbox.Dispose();
+            _ended.SetResult();
+        }
+    }
+
+    private bool TrySetUp()
+    {
+        var store = new ShadowStore(_media, _services.Hash, _services.Codecs, _assignment.Policy.KnownGoodEpochs);
+        CallOutcome recovered = store.Recover();
+        _trouble = recovered.Detail;
+        if (!recovered.Succeeded) return false;
+        Keep();
+        _session = new ShadowSession(
+            new ShadowOptions
+            {
+                Vm = _paths.Vm,
+                Host = _services.Host,
+                Session = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
+                Hash = _services.Hash,
+            },
+            store,
+            this,
+            BootClock.Now);
+        OnAssignment(_assignment);
+        return true;
+    }
+
+    private void Step()
+    {
+        TimeSpan now = BootClock.Now;
+        TimeSpan next = _session!.Tick(now);
+        // While an epoch is committed its connection waits; how many frames may be here is the connection's limit.
+        if (_session.WantsInput && _frames.TryDequeue(out ReceivedFrame? frame))
+        {
+            using (frame) OnFrame(frame);
+            Handle(_mailbox.Take(TimeSpan.Zero));
+            return;
+        }
+
+        PublishStatus(now);
+        TimeSpan wait = next > now + LookInterval ? LookInterval : next - now;
+        Handle(_mailbox.Take(wait));
+    }
+
+    private void Handle(object? item)
+    {
+        switch (item)
+        {
+            case ReceivedFrame frame:
+                _frames.Enqueue(frame);
+                break;
+            case Greeted greeted:
+                OnGreeted(greeted);
+                break;
+            case Prepared prepared:
+                OnPrepared(prepared);
+                break;
+            case ConnectionClosed closed when closed.Connection == _connection:
+                DropConnection();
+                break;
+            case Action work:
+                work();
+                break;
+            default:
+                break; // room in the connection, or news of an older one: the tick that follows is the answer
+        }
+    }
+
+    private void OnFrame(ReceivedFrame frame)
+    {
+        if (frame.Connection != _connection) return;
+        FrameOutcome outcome = frame.Decode();
+        if (outcome.Message is { } message) _session!.On(message, BootClock.Now);
+        else _connection!.Close(outcome.Error);
+    }
+
+    private void OnGreeted(Greeted greeted)
+    {
+        if (_session is null || greeted.Connection.Peer != _assignment.Peer)
+        {
+            greeted.Connection.Close($"{greeted.Connection.Peer} is not the host that this shadow follows");
+            return;
+        }
+
+        DropConnection();
+        _connection = greeted.Connection;
+        TimeSpan now = BootClock.Now;
+        _session.LinkUp(_connection, now);
+        _connection.Start();
+        if (_session.WantsInput) _session.On(greeted.Hello, now);
+        else _connection.Close("an epoch is being committed");
+    }
+
+    private void DropConnection()
+    {
+        _connection?.Close("replaced or closed");
+        _connection = null;
+        while (_frames.TryDequeue(out ReceivedFrame? frame)) frame.Dispose();
+        _session?.LinkDown();
+    }
+
+    private void OnAssignment(Assignment assignment)
+    {
+        bool changed = assignment != _assignment;
+        _assignment = assignment;
+        if (_session is null) return;
+        _session.Store.KnownGood = assignment.Policy.KnownGoodEpochs;
+        if (changed) Keep();
+        if (assignment.Action is not { Kind: VmActionKind.TakeoverConsent } consent || consent.Id == _lastAction) return;
+        _lastAction = consent.Id;
+        _session.RequestConsent(consent.Id, assignment.Policy.Lease, BootClock.Now);
+    }
+
+    private void Keep()
+    {
+        var record = new VmRecord
+        {
+            Assignment = _assignment,
+            BootId = _services.BootId,
+            ProcessId = _standby?.Qemu.Identity.Pid ?? 0,
+            ProcessStart = _standby?.Qemu.Identity.StartTicks ?? 0,
+            OwnImages = true,
+        };
+        if (record.Write(_paths) is { } error) _services.Report("agent.record-failed", _paths.Vm, error.Message);
+    }
+
+    private void PublishStatus(TimeSpan now)
+    {
+        ShadowSession session = _session!;
+        _status = new VmStatus
+        {
+            Vm = _paths.Vm,
+            Role = VmRole.Shadow,
+            Generation = session.Store.Promised > _assignment.Generation ? session.Store.Promised : _assignment.Generation,
+            Guest = _standby is null ? GuestState.Starting : GuestState.Standby,
+            Reason = _trouble.Length > 0 ? _trouble : $"{session.Phase}, holds {session.Store.Committed}",
+            ProcessId = _standby?.Qemu.Identity.Pid ?? 0,
+            Sync = new SyncStatus
+            {
+                Acknowledged = session.Store.Committed,
+                Lag = now - session.LastHeard,
+                Progress = session.Store.Committed == EpochNumber.None ? 0 : 1,
+            },
+        };
+    }
+
+    void IShadowEffects.CloseLink(string reason) => _connection?.Close(reason);
+
+    void IShadowEffects.PrepareStandby(long ticket, ReadOnlyMemory<byte> configuration)
+    {
+        VmDefinition? definition = FleetJson.TryDeserialize<VmDefinition>(configuration.Span, out string error);
+        if (definition is null || definition.Name != _paths.Vm)
+        {
+            string what = error.Length > 0 ? error : "it is of another VM";
+            _mailbox.Post(() => _session?.OnStandbyReady(
+                ticket, CallOutcome.Failed("the configuration cannot be read: " + what), BootClock.Now));
+            return;
+        }
+
+        Standby? old = _standby;
+        _standby = null;
+        _standbyWork = PrepareAsync(_standbyWork, old, definition, ticket);
+    }
+
+    void IShadowEffects.LoadDeviceState(long ticket, EpochNumber epoch, ReadOnlyMemory<byte> deviceState)
+    {
+        CallOutcome loaded = _standby?.Load(deviceState.Span) ?? CallOutcome.Failed("there is no standby");
+        _mailbox.Post(() => _session!.OnLoaded(ticket, loaded, BootClock.Now));
+    }
+
+    void IShadowEffects.ClaimFence(FenceClaim claim, string cause) => _ = ClaimAsync(claim, cause);
+
+    void IShadowEffects.Run(long ticket, Generation generation)
+    {
+        Assignment owner = _assignment with
+        {
+            Role = VmRole.Primary, Generation = generation, Vm = _standby!.Definition, Peer = null, PeerEndpoint = null, Action = null,
+        };
+
+        // The record goes first: an agent that dies right after the VM began to run must be found running it.
+        _assignment = owner;
+        Keep();
+        CallOutcome running = _standby.Run();
+        if (running.Succeeded) _promoted = new Promotion(_standby.Qemu, owner);
+        _mailbox.Post(() =>
+        {
+            _session!.OnRunning(ticket, running, BootClock.Now);
+            _changed();
+        });
+    }
+
+    void IShadowEffects.ActionFinished(VmActionResult result)
+    {
+        _results.Add(result);
+        _changed();
+    }
+
+    void IShadowEffects.Report(string kind, string text) => _services.Report(kind, _paths.Vm, text);
+
+    private async Task PrepareAsync(Task before, Standby? old, VmDefinition definition, long ticket)
+    {
+        await before.ConfigureAwait(false);
+        if (old is not null) await old.KillAsync().ConfigureAwait(false);
+        if (_stop.IsCancellationRequested) return;
+        (Standby? standby, string error) = await Standby.StartAsync(_services, _paths, definition, CancellationToken.None)
+            .ConfigureAwait(false);
+        if (standby is not null && _stop.IsCancellationRequested) await standby.KillAsync().ConfigureAwait(false);
+        else _mailbox.Post(new Prepared(ticket, standby, error));
+    }
+
+    private void OnPrepared(Prepared prepared)
+    {
+        _standby = prepared.Standby;
+        Keep();
+        CallOutcome outcome = _standby is null ? CallOutcome.Failed(prepared.Error) : CallOutcome.Done;
+        _session!.OnStandbyReady(prepared.Ticket, outcome, BootClock.Now);
+    }
+
+    private async Task ClaimAsync(FenceClaim claim, string cause)
+    {
+        FenceAnswer? answer = await _services.Controller.ClaimAsync(_paths.Vm, claim, cause, CancellationToken.None)
+            .ConfigureAwait(false);
+        _mailbox.Post(() => _session!.OnClaimAnswered(claim.Request, answer, BootClock.Now));
+    }
+
+    /// <summary>A standby that was started, or why not. One that nobody takes any more is ended.</summary>
+    private sealed record Prepared(long Ticket, Standby? Standby, string Error) : IDisposable
+    {
+        public void Dispose() => _ = Standby?.KillAsync();
+    }
+
+    private sealed record Greeted(PairConnection Connection, SourceHello Hello) : IDisposable
+    {
+        public void Dispose() => Connection.Dispose();
+    }
+}

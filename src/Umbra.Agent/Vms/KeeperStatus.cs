@@ -1,0 +1,57 @@
+using Umbra.Agent.Replication;
+using Umbra.Agent.Shadows;
+using Umbra.Agent.State;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+
+namespace Umbra.Agent.Vms;
+
+/// <summary>Puts together what a keeper knows of its VM.</summary>
+internal static class KeeperStatus
+{
+    /// <summary>The VM as the controller is to know it.</summary>
+    public static VmStatus Of(
+        VmId vm, PrimaryVm? primary, ShadowRunner? shadow, VmRecord? dead, GuestState deadState, string trouble,
+        IReadOnlyList<VmActionResult> results)
+    {
+        if (primary is not null) return OfPrimary(vm, primary, results);
+        if (shadow is not null) return shadow.VmStatus(results);
+        return new VmStatus
+        {
+            Vm = vm,
+            Role = dead is null ? VmRole.None : VmRole.Primary,
+            Generation = dead?.Assignment.Generation ?? Generation.None,
+            Guest = dead is null ? GuestState.Absent : deadState,
+            Reason = dead is null ? trouble : "the VM's process is gone",
+            Results = results,
+        };
+    }
+
+    private static VmStatus OfPrimary(VmId vm, PrimaryVm primary, IReadOnlyList<VmActionResult> results)
+    {
+        Assignment assignment = primary.Record.Assignment;
+        SourceRunner? runner = primary.Runner;
+        var status = runner?.Status;
+        return new VmStatus
+        {
+            Vm = vm,
+            Role = VmRole.Primary,
+            Generation = status?.Generation ?? assignment.Generation,
+            Guest = status is { Paused: true } ? GuestState.Paused : GuestState.Running,
+            Protection = status?.Protection ?? ProtectionState.Unprotected,
+            Reason = Reason(assignment, runner),
+            ProcessId = primary.Qemu.Identity.Pid,
+            Definition = assignment.Vm,
+            Sync = (status?.Sync ?? new SyncStatus()) with { Tracker = runner?.Tracker ?? "", Brakes = runner?.Brakes ?? 0 },
+            Results = [.. results, .. runner?.Results ?? []],
+        };
+    }
+
+    private static string Reason(Assignment assignment, SourceRunner? runner)
+    {
+        if (!assignment.Policy.Enabled) return "protection is turned off";
+        if (runner is null) return "it has no shadow";
+        if (runner.Status is not { } status) return runner.Trouble;
+        return runner.Trouble.Length > 0 ? $"{status.Reason}: {runner.Trouble}" : status.Reason;
+    }
+}

@@ -1,0 +1,356 @@
+using Umbra.Agent.Replication;
+using Umbra.Agent.Shadows;
+using Umbra.Agent.State;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Protocol;
+
+namespace Umbra.Agent.Vms;
+
+/// <summary>
+/// Brings one VM on this host to what the controller wants of it, and keeps it there: the newest word counts, a
+/// repeated one changes nothing, and what is in the way is reported and tried again.
+/// </summary>
+internal sealed class VmKeeper : IAsyncDisposable
+{
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>A guest that is asked to switch itself off may take this long.</summary>
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(30);
+
+    /// <summary>A copy that lost its VM hears of it from the winner within this, or from the controller's word alone.</summary>
+    private static readonly TimeSpan SwapNewsPatience = TimeSpan.FromSeconds(3);
+
+    private readonly VmId _vm;
+    private readonly AgentServices _services;
+    private readonly VmFleet _fleet;
+    private readonly VmPaths _paths;
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _lock = new();
+    private readonly ActionResults _results = new();
+    private Task? _loop;
+    private Assignment? _want;
+    private bool _wantGone;
+    private volatile PrimaryVm? _primary;
+    private volatile ShadowRunner? _shadow;
+    private volatile string _trouble = "";
+    private VmRecord? _dead;
+    private GuestState _deadState = GuestState.Dead;
+    private GuestState _reported;
+
+    /// <summary>A keeper of a VM of which there may be nothing here yet.</summary>
+    public VmKeeper(VmId vm, AgentServices services, VmFleet fleet)
+    {
+        (_vm, _services, _fleet) = (vm, services, fleet);
+        _paths = services.Paths.Vm(vm);
+    }
+
+    /// <summary>The VM here, as the controller is to know it.</summary>
+    public VmStatus Status => KeeperStatus.Of(_vm, _primary, _shadow, _dead, _deadState, _trouble, _results.All);
+
+    /// <summary>Takes up what an earlier agent left, and begins.</summary>
+    public void Start()
+    {
+        lock (_lock) _loop ??= Task.Run(RunAsync);
+    }
+
+    /// <summary>The controller's word about this host's part.</summary>
+    /// <param name="assignment">The part.</param>
+    /// <param name="sentAt">When the report was sent that it answers.</param>
+    public void Want(Assignment assignment, TimeSpan sentAt)
+    {
+        lock (_lock)
+        {
+            bool changed = _want != assignment || _wantGone;
+            (_want, _wantGone) = (assignment, false);
+            if (changed) Wake();
+        }
+
+        if (assignment.Role == VmRole.Primary) _primary?.Runner?.ControllerConfirmed(sentAt, assignment.Generation);
+        Start();
+    }
+
+    /// <summary>Nothing of the VM is to be left here.</summary>
+    public void WantGone()
+    {
+        lock (_lock)
+        {
+            if (_wantGone) return;
+            _wantGone = true;
+            Wake();
+        }
+    }
+
+    /// <summary>A connection about this VM's shadow; owned from here on.</summary>
+    public void Accepted(Stream stream, HostId peer, SourceHello hello)
+    {
+        if (_shadow is { } shadow) shadow.Accepted(stream, peer, hello);
+        else stream.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        Wake();
+        if (_loop is not null) await _loop;
+        if (_primary is { } primary) await primary.DisposeAsync();
+        if (_shadow is { } shadow) await shadow.DisposeAsync();
+    }
+
+    private void Wake() => _wake.Release();
+
+    /// <summary>Something happened that both this keeper and the controller should look at.</summary>
+    private void Changed()
+    {
+        Wake();
+        _fleet.UrgentChange();
+    }
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            await TakeUpAsync();
+            while (!_stop.IsCancellationRequested)
+            {
+                await ReconcileSafelyAsync();
+                await _wake.WaitAsync(RetryInterval, _stop.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The agent stops.
+        }
+    }
+
+    private async Task ReconcileSafelyAsync()
+    {
+        try
+        {
+            await ReconcileAsync();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException
+            or System.Net.Sockets.SocketException)
+        {
+            _services.Log.KeeperFailed(_vm.Value, e);
+            _trouble = e.Message;
+        }
+
+        GuestState state = Status.Guest;
+        if (state != _reported) _fleet.UrgentChange();
+        _reported = state;
+    }
+
+    /// <summary>What an earlier agent left here goes on as it was, before the controller has said a word.</summary>
+    private async Task TakeUpAsync()
+    {
+        VmRecord? record = VmRecord.Read(_paths, out string error);
+        if (error.Length > 0) _services.Report("agent.record-unreadable", _vm, error);
+        if (record is null) return;
+        lock (_lock) _want ??= record.Assignment;
+        if (record.Assignment.Role == VmRole.Shadow)
+        {
+            await KillLeftStandbyAsync(record);
+            OpenShadow(record.Assignment);
+            return;
+        }
+
+        if (record.Assignment.Role != VmRole.Primary || record.ProcessId == 0) return;
+        (PrimaryVm? vm, string gone) = await PrimaryVm.AdoptAsync(_services, _paths, record, _stop.Token);
+        if (vm is null) NoteDead(record, gone);
+        else await RunPrimaryAsync(vm, record.Assignment);
+    }
+
+    private async Task ReconcileAsync()
+    {
+        Assignment? want;
+        bool gone;
+        lock (_lock) (want, gone) = (_want, _wantGone);
+        if (_shadow is { Promoted: { } promotion } shadow) await PromoteAsync(shadow, promotion);
+        if (_primary is { Runner.IsLost: true }) await DestroyAsync();
+        if (_primary is { Qemu.IsAlive: false } dead) await BuryAsync(dead);
+        if (gone || want?.Role == VmRole.None) await RemoveAsync();
+        else if (want?.Role == VmRole.Primary) await BePrimaryAsync(want);
+        else if (want?.Role == VmRole.Shadow) await BeShadowAsync(want);
+    }
+
+    private async Task BePrimaryAsync(Assignment want)
+    {
+        if (_shadow is { } shadow)
+        {
+            shadow.OwnerHere(want);
+            return;
+        }
+
+        if (_primary is { } vm)
+        {
+            if (want.Generation < vm.Record.Assignment.Generation) return;
+            if (want.Power == DesiredPower.Stopped) await SwitchOffAsync(vm);
+            else await vm.UpdateAsync(want, Changed);
+            return;
+        }
+
+        // A dead VM is started again by a person's word, which raises the generation, and not before: its shadow may be
+        // the better copy.
+        if (want.Power == DesiredPower.Stopped || (_dead is { } dead && want.Generation <= dead.Assignment.Generation)) return;
+        await StartAsync(want);
+    }
+
+    private async Task StartAsync(Assignment want)
+    {
+        (PrimaryVm? vm, string error) = want.Attach is null
+            ? await PrimaryVm.StartAsync(_services, _paths, want, _stop.Token)
+            : await PrimaryVm.AttachAsync(_services, _paths, want, _stop.Token);
+        _trouble = error;
+        if (vm is null) return;
+        _dead = null;
+        _services.Report("vm.started", _vm, $"process {vm.Qemu.Identity.Pid}");
+        await RunPrimaryAsync(vm, want);
+    }
+
+    private async Task RunPrimaryAsync(PrimaryVm vm, Assignment assignment)
+    {
+        _primary = vm;
+        _ = WatchAsync(vm);
+        await vm.UpdateAsync(assignment, Changed);
+    }
+
+    private async Task WatchAsync(PrimaryVm vm)
+    {
+        await ((Task)vm.Qemu.Exited).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!_stop.IsCancellationRequested) Changed();
+    }
+
+    private async Task BeShadowAsync(Assignment want)
+    {
+        if (_primary is { } fenced)
+        {
+            if (want.Generation <= fenced.Record.Assignment.Generation) return;
+            await WaitForSwapNewsAsync(fenced);
+            await DestroyAsync();
+        }
+
+        if (_dead is not null) RemoveDead();
+        if (_shadow is null) OpenShadow(want);
+        _shadow?.Update(want);
+    }
+
+    private void OpenShadow(Assignment assignment)
+    {
+        _paths.Create();
+        var shadow = new ShadowRunner(_services, _paths, assignment, Changed);
+        shadow.Start();
+        _shadow = shadow;
+        _trouble = "";
+    }
+
+    private async Task RemoveAsync()
+    {
+        if (_primary is { } vm)
+        {
+            await WaitForSwapNewsAsync(vm);
+            await DestroyAsync();
+        }
+
+        if (_shadow is { } shadow)
+        {
+            Collect(shadow.Results);
+            _shadow = null;
+            await shadow.DestroyAsync();
+            _services.Report("shadow.removed", _vm, "its files are gone from this host");
+        }
+
+        if (_dead is not null) RemoveDead();
+        if (Directory.Exists(_paths.Durable)) _paths.Destroy();
+    }
+
+    /// <summary>The winner of a swap says so itself, with the times: wait for that before the loser's end.</summary>
+    private async Task WaitForSwapNewsAsync(PrimaryVm vm)
+    {
+        TimeSpan deadline = Umbra.Linux.Machine.BootClock.Now + SwapNewsPatience;
+        while (vm.Runner is { IsLost: false, Status.Protection: ProtectionState.Swapping }
+            && Umbra.Linux.Machine.BootClock.Now < deadline)
+        {
+            await _wake.WaitAsync(RetryInterval / 10, _stop.Token);
+        }
+    }
+
+    private async Task DestroyAsync()
+    {
+        if (_primary is not { } vm) return;
+        if (vm.Runner is { } runner) Collect(runner.Results);
+        _primary = null;
+        await vm.DestroyAsync();
+        _services.Report("vm.destroyed", _vm, "the copy that another host has taken over from is gone");
+        _fleet.UrgentChange();
+    }
+
+    private async Task BuryAsync(PrimaryVm vm)
+    {
+        bool shutDown = vm.GuestShutDown;
+        string words = vm.Qemu.LastWords;
+        if (vm.Runner is { } runner) Collect(runner.Results);
+        vm.NoteEnd(asked: false);
+        _deadState = shutDown ? GuestState.ShutDown : GuestState.Dead;
+        _dead = vm.Record;
+        _primary = null;
+        await vm.DisposeAsync();
+        _services.Guard.Forget(_vm);
+        _services.Report(
+            shutDown ? "vm.shutdown" : "vm.died", _vm,
+            shutDown ? "the guest switched itself off" : $"process {_dead.ProcessId} ended by itself. {words}");
+        _fleet.UrgentChange();
+    }
+
+    private void NoteDead(VmRecord record, string why)
+    {
+        _dead = record;
+        _deadState = record.GuestShutDown ? GuestState.ShutDown : GuestState.Dead;
+        _services.Report("vm.died", _vm, $"process {record.ProcessId} is gone: {why}");
+        _fleet.UrgentChange();
+    }
+
+    private void RemoveDead()
+    {
+        HostTaps.Remove(_dead!.Assignment.Vm);
+        _dead = null;
+        _paths.Destroy();
+    }
+
+    private async Task SwitchOffAsync(PrimaryVm vm)
+    {
+        await vm.StopAsync(StopPatience);
+        vm.NoteEnd(asked: true);
+        _primary = null;
+        await vm.DisposeAsync();
+        _services.Guard.Forget(_vm);
+        _services.Report("vm.stopped", _vm, "switched off");
+        _fleet.UrgentChange();
+    }
+
+    /// <summary>The shadow has become the VM.</summary>
+    private async Task PromoteAsync(ShadowRunner shadow, Promotion promotion)
+    {
+        Collect(shadow.Results);
+        await shadow.ReleaseAsync();
+        _shadow = null;
+        PrimaryVm vm = PrimaryVm.Take(
+            _services, _paths, promotion.Qemu, new VmRecord { Assignment = promotion.Assignment, OwnImages = true });
+        await RunPrimaryAsync(vm, promotion.Assignment);
+        _services.Report("vm.promoted", _vm, $"runs here under {promotion.Assignment.Generation}");
+        _fleet.UrgentChange();
+    }
+
+    private async Task KillLeftStandbyAsync(VmRecord record)
+    {
+        if (record.ProcessId == 0 || record.BootId != _services.BootId) return;
+        await LeftProcess.KillAsync(record.ProcessId, record.ProcessStart);
+    }
+
+    private void Collect(IReadOnlyList<VmActionResult> results)
+    {
+        foreach (VmActionResult result in results) _results.Add(result);
+    }
+}
