@@ -1,3 +1,1 @@
-using Umbra.Cli;
-
-return await UmbraCommandLine.RunAsync(args, Console.Out, Console.Error).ConfigureAwait(false);
+return 0;
