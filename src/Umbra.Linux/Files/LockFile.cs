@@ -11,7 +11,7 @@ namespace Umbra.Linux.Files;
 /// </summary>
 public sealed class LockFile : IDisposable
 {
-    private const int Exclusive = 2, NonBlocking = 4;
+    private const int Exclusive = 2, NonBlocking = 4, PidBytesMax = 32;
     private readonly FileDescriptor _file;
 
     private LockFile(FileDescriptor file) => _file = file;
@@ -39,6 +39,10 @@ public sealed class LockFile : IDisposable
     /// <summary>Frees the lock.</summary>
     public void Dispose() => _file.Dispose();
 
-    private static string OwnerOf(string path) =>
-        Processes.DetachedProcess.ReadPidFile(path) is { } pid ? $"process {pid}" : "another process";
+    // Not by System.IO: that takes a flock of its own on what it reads, and would be refused.
+    private static string OwnerOf(string path)
+    {
+        byte[] text = DurableFile.Read(path, PidBytesMax).Value ?? [];
+        return text.Length == 0 ? "another process" : "process " + Encoding.ASCII.GetString(text).Trim();
+    }
 }

@@ -105,7 +105,10 @@ public sealed record MachineReport(IReadOnlyList<MachineItem> Items)
     private static IEnumerable<MachineItem> Emulators()
     {
         string path = Environment.GetEnvironmentVariable("PATH") ?? "";
-        IEnumerable<string> directories = path.Split(':').Append("/usr/libexec").Distinct();
+        // Merged systems have /bin as a link to /usr/bin: each program is to be listed once.
+        IEnumerable<string> directories = path.Split(':', StringSplitOptions.RemoveEmptyEntries)
+            .Append("/usr/bin").Append("/usr/libexec").Distinct()
+            .Where(directory => new DirectoryInfo(directory).LinkTarget is null);
         List<string> programs =
         [
             .. from directory in directories

@@ -64,9 +64,8 @@ public sealed record RamMapping(AddressRange Range, string OpenPath)
         if (!mapping.IsShared) return false;
         ReadOnlySpan<char> shown = mapping.Path;
         if (shown.EndsWith(DeletedSuffix, StringComparison.Ordinal)) shown = shown[..^DeletedSuffix.Length];
-        if (shown.StartsWith(MemfdPrefix, StringComparison.Ordinal) && shown[MemfdPrefix.Length..].SequenceEqual(backing))
-            return true;
-        return shown.SequenceEqual(backing);
+        bool isMemfd = shown.StartsWith(MemfdPrefix, StringComparison.Ordinal);
+        return shown.SequenceEqual(backing) || (isMemfd && shown[MemfdPrefix.Length..].SequenceEqual(backing));
     }
 
     private static bool Continues(ProcessMapping first, ProcessMapping next, ulong end) =>

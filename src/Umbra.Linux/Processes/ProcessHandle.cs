@@ -61,7 +61,7 @@ public sealed class ProcessHandle : IDisposable
             "pidfd_open", $"process {identity.Pid}", Errno.SRCH, "the pid belongs to another process by now");
     }
 
-    /// <summary>Sends <paramref name="signal"/>; ESRCH when it has exited.</summary>
+    /// <summary>Sends <paramref name="signal"/>; ESRCH when it has exited and its parent knows.</summary>
     public SystemError? Kill(int signal) => Pidfd.Signal(_pidfd, signal, $"process {Pid}");
 
     /// <summary>

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime;
 using System.Runtime.CompilerServices;
@@ -20,7 +19,6 @@ internal sealed record InjectedUserFault(FileDescriptor Descriptor, TimeSpan Sto
 /// running: the kernel detaches, and the worst it sees is a poll that returned early. For that reason only a poll is
 /// ever borrowed (a futex wait would not forgive a strange result), and no signal mask is touched.
 /// </summary>
-[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.NonPublicMethods)]
 internal static unsafe class UserFaultInjection
 {
     /// <summary>How long a target may keep its main thread away from poll before the injection gives up.</summary>
