@@ -1,1 +1,3 @@
-return 0;
+using Umbra.Cli;
+
+return await UmbraCommandLine.RunAsync(args, Console.Out, Console.Error).ConfigureAwait(false);

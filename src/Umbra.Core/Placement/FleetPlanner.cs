@@ -76,7 +76,7 @@ public static class FleetPlanner
 
     private static string? WhyMove(FleetState fleet, VmRecord vm, HostId shadow)
     {
-        if (fleet.Host(shadow) is not { } host) return "its host was forgotten";
+        if (fleet.Host(shadow) is not { } host) return null;
         var silence = host.Clock.Silence(fleet.Now);
         if (silence >= FleetTimes.ShadowMoveAfter) return $"its host is not heard for {silence.TotalSeconds:0} s";
         if (host.Record.Description is not { } there) return null;
@@ -88,16 +88,14 @@ public static class FleetPlanner
     // Where nothing better is to be had the old shadow stays: it may be all there is once its host is back.
     private static VmPlan? MoveShadow(FleetState fleet, VmRecord vm, HostId from, string reason)
     {
-        var choice = HostPlacement.ChooseShadow(fleet, vm);
-        if (choice.Host is not { } to)
-            return fleet.Host(from) is null ? DropShadow(vm, from, reason) : null;
+        if (HostPlacement.ChooseShadow(fleet, vm).Host is not { } to) return null;
         var dropped = DropShadow(vm, from, reason);
         var placed = PlaceShadow(dropped.Vm, to);
         return placed with { Events = [.. dropped.Events, .. placed.Events] };
     }
 
     private static VmPlan DropShadow(VmRecord vm, HostId host, string reason) => new(
-        (vm with { Shadow = null, Lease = null, Changes = vm.Changes + 1 }).WithRemains(host),
+        vm.WithoutShadow().WithRemains(host),
         [new PlannedEvent("shadow.dropped", host, $"the shadow on {host} is given up: {reason}")]);
 
     private static VmPlan PlaceShadow(VmRecord vm, HostId host) => new(

@@ -13,7 +13,7 @@ public sealed record PlacementChoice(HostId? Host, IReadOnlyList<HostRefusal> Re
 {
     /// <summary>The refusals in one line for people.</summary>
     public string Explain() => Refusals.Count == 0
-        ? "the fleet has no other host"
+        ? "the fleet has no host"
         : string.Join("; ", Refusals.Select(static refusal => $"{refusal.Host} {refusal.Reason}"));
 }
 

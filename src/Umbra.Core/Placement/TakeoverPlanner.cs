@@ -13,6 +13,13 @@ public static class TakeoverPlanner
     /// <summary>Ends the id of the consent that belongs to a takeover's id.</summary>
     public const string ConsentSuffix = ".consent";
 
+    /// <summary>
+    /// The id by which those who ask know the action: a takeover is one action to them, though its consent is another
+    /// to the agents.
+    /// </summary>
+    public static string PublicId(string id) =>
+        id.EndsWith(ConsentSuffix, StringComparison.Ordinal) ? id[..^ConsentSuffix.Length] : id;
+
     /// <summary>Whether a takeover may be tried, given a consent that would satisfy; its reasons are for people.</summary>
     public static TakeoverVerdict MayTry(FleetState fleet, VmRecord vm, HostId? saidOff)
     {
@@ -71,7 +78,7 @@ public static class TakeoverPlanner
     private static VmPlan ClaimForShadow(
         VmRecord vm, PendingAction pending, VmActionResult consent, string proof, DateTimeOffset utcNow)
     {
-        string id = BaseId(pending.Action.Id);
+        string id = PublicId(pending.Action.Id);
         var next = Claimed(vm.WithResult(consent), pending.Target, id, out var claim);
         var action = new VmAction(id, VmActionKind.Takeover, $"{pending.Action.Reason} ({proof})");
         next = next with { Action = new PendingAction(action, pending.Target, next.Ownership.Generation, utcNow) };
@@ -87,7 +94,7 @@ public static class TakeoverPlanner
         var finished = ActionPlanner.Finish(
             vm, pending, consent with { Succeeded = false, Detail = "no takeover: " + reasons });
         if (fleet.Host(vm.Primary) is not { } host || !host.IsAlive(fleet.Now)) return finished;
-        var next = Claimed(finished.Vm, vm.Primary, BaseId(pending.Action.Id), out var claim);
+        var next = Claimed(finished.Vm, vm.Primary, PublicId(pending.Action.Id), out var claim);
         string text = $"{vm.Primary} keeps the VM, {next.Ownership.Generation}: no takeover: {reasons}";
         return new VmPlan(
             next, [.. finished.Events, new PlannedEvent("fence.won", vm.Primary, text)], Claim: claim);
@@ -123,6 +130,4 @@ public static class TakeoverPlanner
         && utcNow - last.Pending.Started < Policy.FleetTimes.TakeoverRetry;
 
     private static EpochNumber Newer(EpochNumber one, EpochNumber other) => one > other ? one : other;
-
-    private static string BaseId(string consentId) => consentId[..^ConsentSuffix.Length];
 }

@@ -21,6 +21,9 @@ public sealed record VmRecord
     /// </summary>
     public bool DefinitionKnown { get; init; } = true;
 
+    /// <summary>Digest of the request that made it, so that the same request again is known to be the same.</summary>
+    public string RequestDigest { get; init; } = "";
+
     /// <summary>How it is protected.</summary>
     public required ProtectionPolicy Policy { get; init; }
 
@@ -72,6 +75,17 @@ public sealed record VmRecord
     public VmRecord WithoutRemains(HostId host) => Remains.Contains(host)
         ? this with { Remains = [.. Remains.Where(h => h != host)] }
         : this;
+
+    /// <summary>The same without its shadow; what is left of it is somebody else's concern.</summary>
+    public VmRecord WithoutShadow() => this with { Shadow = null, Lease = null, Changes = Changes + 1 };
+
+    /// <summary>The same on its way out: every host that has something of it is to destroy it.</summary>
+    public VmRecord ForDeletion()
+    {
+        var next = WithRemains(Primary);
+        if (Shadow is { } shadow) next = next.WithRemains(shadow);
+        return next.WithoutShadow() with { Deleting = true, Power = DesiredPower.Stopped, Action = null };
+    }
 
     /// <summary>
     /// The same under another policy. From now on the primary may run under either lease, or under none when one of the

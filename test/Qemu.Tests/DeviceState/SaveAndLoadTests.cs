@@ -71,6 +71,38 @@ public sealed class SaveAndLoadTests
     }
 
     [Fact]
+    public async Task A_hot_plugged_disk_changes_the_fingerprint_and_loads_into_a_standby_that_has_it()
+    {
+        await using var vms = new TestVm();
+        QemuVm primary = await vms.Start("a");
+        DeviceStateSaver saver = await Prepared(vms, primary);
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        DeviceStateBlob before = Save(saver);
+        saver.SendPrefix = false;
+        RunControl.Resume(primary.Monitor, TestVm.Deadline);
+        VmDefinition running = PciLayout.Assign(TestVm.Small)!;
+        VmDefinition plugged = PciLayout.PlaceHotPlugged(
+            running, running with { Disks = [.. running.Disks, new() { Id = "d1", Bytes = 1 << 20 }] })!;
+        QmpOutcome<QmpNothing> changed = await QemuDevices.ChangeAsync(
+            primary.Monitor,
+            running,
+            plugged,
+            vms.Paths(plugged, "a"),
+            TestVm.Deadline,
+            TestContext.Current.CancellationToken);
+        Assert.True(changed.IsOk, changed.ToString());
+
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        DeviceStateBlob after = Save(saver);
+        Assert.NotEqual(before.Fingerprint, after.Fingerprint);
+        Assert.False(after.Prefix.IsEmpty);
+        QemuVm standby = await Standby(vms, plugged);
+        QmpOutcome<QmpNothing> loaded = Load(vms, standby, after);
+        Assert.True(loaded.IsOk, loaded + standby.LastWords);
+        Assert.True(RunControl.Resume(standby.Monitor, TestVm.Deadline).IsOk);
+    }
+
+    [Fact]
     public async Task A_state_that_is_cut_short_is_refused()
     {
         await using var vms = new TestVm();

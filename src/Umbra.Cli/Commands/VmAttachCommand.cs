@@ -1,0 +1,67 @@
+using System.CommandLine;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+
+namespace Umbra.Cli.Commands;
+
+/// <summary><c>umbra vm attach</c>.</summary>
+internal static class VmAttachCommand
+{
+    private static readonly Option<string> Host = new("--host")
+    {
+        Description = "Host where it runs", Required = true, CustomParser = Specs.ParseName,
+    };
+
+    private static readonly Option<int> Process = new("--pid") { Description = "Its QEMU's process id", Required = true };
+    private static readonly Option<string> Qmp = new("--qmp")
+    {
+        Description = "A QMP socket of it that nobody else uses", HelpName = "SOCK", Required = true,
+    };
+
+    private static readonly Option<string?> SecondQmp = new("--qmp2")
+    {
+        Description = "Another one, so that hung storage can be cut off", HelpName = "SOCK",
+    };
+
+    private static readonly Option<bool> NoProtect = new("--no-protect") { Description = "Without a shadow" };
+    private static readonly Option<bool> Wait = GlobalOptions.Wait("it is taken over and protected");
+    private static readonly TimeoutOption Timeout = new(TimeSpan.FromMinutes(5));
+
+    public static Command Create()
+    {
+        var command = new UmbraCommand(
+            "attach", "Take over a running VM that Umbra did not start, as it is",
+            "vm attach web --host a --pid 4711 --qmp /run/web.qmp --qmp2 /run/web.qmp2 --wait")
+        {
+            VmArgument.Required, Host, Process, Qmp, SecondQmp, NoProtect, Wait, Timeout,
+        };
+        foreach (var option in PolicyOptions.All) command.Options.Add(option);
+        CommandRun.SetAction(command, RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(CommandRun run, ParseResult parsed, CancellationToken stop)
+    {
+        string name = parsed.GetValue(VmArgument.Required)!;
+        bool protect = !parsed.GetValue(NoProtect);
+        var request = new AttachVmRequest
+        {
+            Name = new VmId(name),
+            Host = new HostId(parsed.GetValue(Host)!),
+            Target = new AttachTarget(parsed.GetValue(Process), parsed.GetValue(Qmp)!, parsed.GetValue(SecondQmp)),
+            Policy = PolicyOptions.Apply(parsed, new ProtectionPolicy { Enabled = protect }),
+        };
+        var change = await run.Client.PostAsync<AttachVmRequest, VmChange>("/vms/attach", request, stop).ConfigureAwait(false);
+        if (parsed.GetValue(Wait))
+        {
+            var vm = await Waiting.ForVmAsync(
+                run, name,
+                vm => vm.Guest == GuestState.Running && (!protect || vm.Protection == ProtectionState.Protected),
+                Timeout.Read(parsed), stop).ConfigureAwait(false);
+            change = change with { Vm = vm };
+        }
+
+        string start = change.Changed ? $"{name} is taken over" : $"{name} is there already, just so,";
+        return run.Say(change, $"{start} on {change.Vm.Primary}; {Text.Word(change.Vm.Protection)}: {change.Vm.Reason}");
+    }
+}

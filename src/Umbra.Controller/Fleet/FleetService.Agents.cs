@@ -1,0 +1,215 @@
+using System.Security.Cryptography;
+using System.Text;
+using Umbra.Controller.Store;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Placement;
+
+namespace Umbra.Controller.Fleet;
+
+/// <content>What agents ask: to join, to report and be told, to claim.</content>
+public sealed partial class FleetService
+{
+    /// <summary>Most VMs, and most events, that one heartbeat may carry.</summary>
+    public const int HeartbeatItemsMax = 4096;
+
+    /// <summary>Longest text that is kept of an agent, characters; the rest is cut off.</summary>
+    public const int TextMax = 2000;
+
+    /// <summary>Lets a host into the fleet by its token and signs its certificate.</summary>
+    public Outcome<JoinReply> Join(JoinRequest request)
+    {
+        using var certificate = _authority.SignHost(request.Host, request.CertificateRequest, out string error);
+        if (certificate is null) return Problems.Invalid(error);
+        lock (_lock)
+        {
+            Enter();
+            string key = FleetCertificates.KeyFingerprint(certificate);
+            var known = _fleet.Host(request.Host)?.Record;
+            string secret = HashOf(request.Token);
+            var use = _store.UseToken(secret, _time.GetUtcNow(), take: false);
+            // A host whose answer was lost asks again with the same key: its one use is spent already.
+            bool again = known?.KeyFingerprint == key && use is (TokenUse.Accepted or TokenUse.UsedUp);
+            if (use != TokenUse.Accepted && !again) return RefuseJoin(request.Host, Problems.Forbidden(
+                Describe(use), "make a new token with 'umbra host token'"));
+            if (known is not null && !again) return RefuseJoin(request.Host, Problems.Refused(
+                $"a host called {request.Host} has joined already, with another key",
+                $"if it was set up anew, run 'umbra host forget {request.Host}' first; else give this host another name"));
+            if (!again) _store.UseToken(secret, _time.GetUtcNow(), take: true);
+            var record = known ?? new HostRecord
+            {
+                Name = request.Host, KeyFingerprint = key, Joined = _time.GetUtcNow(),
+            };
+            Keep(new FleetChange { Hosts = [record], Events = [Event("host.joined", null, request.Host, "it joined the fleet")] });
+            if (known is null) Add(record);
+            return new JoinReply(certificate.ExportCertificatePem(), _authority.CertificatePem);
+        }
+    }
+
+    /// <summary>Whether <paramref name="keyFingerprint"/> is the key of a host that belongs to the fleet; else why not.</summary>
+    public ApiProblem? WhyNotHost(HostId host, string keyFingerprint)
+    {
+        lock (_lock)
+        {
+            return _fleet.Host(host)?.Record.KeyFingerprint == keyFingerprint
+                ? null
+                : Problems.Forbidden(
+                    $"the fleet knows no host {host} with this key", "join again with a token from 'umbra host token'");
+        }
+    }
+
+    /// <summary>Takes a report and answers with what the host should have, at once or when there is news.</summary>
+    public async Task<Outcome<HeartbeatAnswer>> HeartbeatAsync(
+        HostId caller, AgentHeartbeat heartbeat, CancellationToken stop)
+    {
+        if (WhyInvalid(caller, heartbeat) is { } problem) return problem;
+        long began = _time.GetTimestamp();
+        lock (_lock) Accept(caller, heartbeat);
+        while (true)
+        {
+            HeartbeatAnswer answer;
+            Task news;
+            lock (_lock)
+            {
+                if (!_sessions.TryGetValue(caller, out var session))
+                    return Problems.Forbidden($"the fleet knows no host {caller} any more");
+                (answer, news) = (AnswerFor(caller), session.Changed.Next);
+            }
+
+            if (answer.Revision != heartbeat.SeenRevision) return answer;
+            var left = AgentHeartbeat.HoldMax - _time.GetElapsedTime(began);
+            if (!await Signal.WaitAsync(news, left, _time, stop).ConfigureAwait(false)) return answer;
+        }
+    }
+
+    /// <summary>The compare-and-set of a VM's generation.</summary>
+    public Outcome<FenceReply> Fence(HostId caller, FenceRequest request)
+    {
+        if (request.Claim.Claimant != caller)
+            return Problems.Forbidden($"{caller} may not claim for {request.Claim.Claimant}");
+        if (request.Claim.Request.Length is 0 or > 128) return Problems.Invalid("a claim's request has 1-128 characters");
+        lock (_lock)
+        {
+            Enter();
+            if (_fleet.Vm(request.Vm) is not { } vm) return NoVm(request.Vm);
+            // A host that is no part of the pair any more can only be answered for what it may have won before.
+            bool repeated = vm.Ownership.Holder == caller && vm.Ownership.Request == request.Claim.Request;
+            if (!repeated && (vm.Deleting || (vm.Shadow != caller && vm.Primary != caller)))
+                return new FenceReply(new Core.Swap.FenceAnswer(false, vm.Ownership));
+            var outcome = _store.Fence(request.Vm, request.Claim);
+            Invariant.Holds(outcome is not null, "a VM in memory is in the store");
+            if (outcome.Vm.Ownership != vm.Ownership) Replace(outcome.Vm);
+            Record(Event(
+                outcome.Answer.Won ? "fence.won" : "fence.lost", request.Vm, caller,
+                $"{caller} claimed the generation after {request.Claim.Expected}; "
+                + $"{outcome.Answer.Current.Holder} has {outcome.Answer.Current.Generation}. {Cut(request.Cause)}"));
+            Settle();
+            return new FenceReply(outcome.Answer);
+        }
+    }
+
+    private static ApiProblem? WhyInvalid(HostId caller, AgentHeartbeat heartbeat)
+    {
+        var host = heartbeat.Host;
+        if (host.Name != caller) return Problems.Forbidden($"{caller} may not report for {host.Name}");
+        if (heartbeat.Vms.Count > HeartbeatItemsMax || heartbeat.Events.Count > HeartbeatItemsMax)
+            return Problems.Invalid($"a heartbeat carries at most {HeartbeatItemsMax} VMs and events");
+        if (heartbeat.Vms.DistinctBy(static vm => vm.Vm).Count() != heartbeat.Vms.Count)
+            return Problems.Invalid("a heartbeat names each VM once");
+        string[] words = [host.Rack, host.PowerFeed, host.NetworkSegment, host.PairEndpoint, heartbeat.Instance];
+        if (words.Any(static word => word.Length is 0 or > 255))
+            return Problems.Invalid("rack, power feed, network segment, endpoint and instance have 1-255 characters");
+        return host.MemoryBytes < 0 || host.Cpus < 0 ? Problems.Invalid("memory and CPUs are not below zero") : null;
+    }
+
+    private void Accept(HostId caller, AgentHeartbeat heartbeat)
+    {
+        Enter();
+        if (_fleet.Host(caller) is not { } host) return;
+        var session = _sessions[caller];
+        host.Clock.Heard(_fleet.Now);
+        if (!session.Accept(heartbeat)) return;
+        Describe(host, heartbeat.Host);
+        var answer = AnswerFor(caller);
+        bool current = heartbeat.SeenRevision == answer.Revision;
+        host.Report(_fleet.Now, heartbeat.Vms.ToDictionary(static vm => vm.Vm));
+        if (current) Confirm(host, answer);
+        MeetStrangers(host, session);
+        Record([.. session.NewEvents(heartbeat.Events).Select(entry => FromAgent(entry, caller))]);
+        foreach (var vm in _fleet.VmsOn(caller)) _unsettled.Add(vm.Name);
+        Settle();
+    }
+
+    private void Describe(HostState host, HostDescription description)
+    {
+        if (host.Record.Description is { } known && Same(known, description)) return;
+        var record = host.Record with { Description = description };
+        Keep(new FleetChange { Hosts = [record] });
+        host.Record = record;
+        foreach (var vm in _fleet.VmsOn(host.Name)) Touch(vm);
+        // Another host may be just what an unprotected VM has waited for.
+        foreach (var vm in _fleet.Vms) _unsettled.Add(vm.Name);
+    }
+
+    private static bool Same(HostDescription one, HostDescription other) =>
+        one.Accelerators.SequenceEqual(other.Accelerators) && one with { Accelerators = other.Accelerators } == other;
+
+    // The agent has what it is told: what it then does not have any more is gone, and its leases are those of now.
+    private void Confirm(HostState host, HeartbeatAnswer answer)
+    {
+        foreach (var name in answer.Removed)
+        {
+            if (!IsGone(host, name) || _fleet.Vm(name) is not { } vm) continue;
+            Keep(vm.WithoutRemains(host.Name), Event("copy.removed", name, host.Name, "its old copy is gone"));
+        }
+
+        foreach (var vm in _fleet.VmsOn(host.Name).Where(vm => vm.Primary == host.Name && !vm.Deleting).ToList())
+        {
+            var seen = vm.SeenByPrimary();
+            if (!ReferenceEquals(seen, vm)) Keep(seen);
+        }
+    }
+
+    private static bool IsGone(HostState host, VmId name) =>
+        !host.Vms.TryGetValue(name, out var status)
+        || status is { Role: VmRole.None, Guest: GuestState.Absent };
+
+    private void MeetStrangers(HostState host, HostSession session)
+    {
+        foreach (var name in host.Vms.Keys)
+        {
+            if (_fleet.Vm(name) is null)
+            {
+                if (session.Strangers.Count < HeartbeatItemsMax && session.Strangers.Add(name))
+                    Record(Event("vm.unknown", name, host.Name, "it has a VM that the controller does not know; it is left alone"));
+            }
+            else if (!_fleet.IsOn(name, host.Name) && !IsGone(host, name))
+            {
+                // A host that was written off comes back with its copy: that copy is nobody's now.
+                Keep(_fleet.Vm(name)!.WithRemains(host.Name), Event(
+                    "copy.found", name, host.Name, "an old copy came back with its host and is destroyed"));
+            }
+        }
+    }
+
+    private FleetEvent FromAgent(FleetEvent entry, HostId host) =>
+        entry with { Number = 0, Host = host, Kind = Cut(entry.Kind), Text = Cut(entry.Text) };
+
+    private ApiProblem RefuseJoin(HostId host, ApiProblem problem)
+    {
+        _log.JoinRefused(host.Value, problem.Detail);
+        return problem;
+    }
+
+    private static string Describe(TokenUse use) => use switch
+    {
+        TokenUse.Expired => "the join token's time is over",
+        TokenUse.UsedUp => "the join token was used up",
+        _ => "the controller knows no such join token",
+    };
+
+    private static string HashOf(string secret) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
+
+    private static string Cut(string text) => text.Length <= TextMax ? text : text[..TextMax];
+}

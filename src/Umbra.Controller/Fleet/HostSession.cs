@@ -1,0 +1,50 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+
+namespace Umbra.Controller.Fleet;
+
+/// <summary>The controller's side of its conversation with one agent; nothing of it outlives the controller.</summary>
+internal sealed class HostSession
+{
+    private string _instance = "";
+    private string _earlierInstance = "";
+    private long _sequence;
+    private IReadOnlyList<FleetEvent> _lastEvents = [];
+
+    /// <summary>Pulsed when what the host is told changes.</summary>
+    public Signal Changed { get; } = new();
+
+    /// <summary>What the host is told; null: to be computed anew.</summary>
+    public HeartbeatAnswer? Answer { get; set; }
+
+    /// <summary>Whether the host was alive when last looked at, for events.</summary>
+    public bool WasAlive { get; set; }
+
+    /// <summary>VMs that the agent has and the controller does not know, told once.</summary>
+    public HashSet<VmId> Strangers { get; } = [];
+
+    /// <summary>Whether the heartbeat is newer than all before; late ones tell nothing new.</summary>
+    public bool Accept(AgentHeartbeat heartbeat)
+    {
+        if (heartbeat.Instance == _earlierInstance) return false;
+        if (heartbeat.Instance == _instance)
+        {
+            if (heartbeat.Sequence <= _sequence) return false;
+        }
+        else
+        {
+            (_earlierInstance, _instance) = (_instance, heartbeat.Instance);
+        }
+
+        _sequence = heartbeat.Sequence;
+        return true;
+    }
+
+    /// <summary>Those events that the last heartbeat, whose answer may have been lost, did not bring already.</summary>
+    public IReadOnlyList<FleetEvent> NewEvents(IReadOnlyList<FleetEvent> events)
+    {
+        var known = _lastEvents.ToHashSet();
+        if (events.Count > 0) _lastEvents = events;
+        return [.. events.Where(entry => !known.Contains(entry))];
+    }
+}
