@@ -61,6 +61,13 @@ public interface ISourceDisks
     long End { get; }
 
     /// <summary>
+    /// Number of the oldest operation that is held: after <see cref="Restart"/>, of the first one since. The mirror may
+    /// have logged more by the time the restart returns, so <see cref="End"/> is no place to begin at; it is the same
+    /// only where nothing is logged meanwhile.
+    /// </summary>
+    long First => End;
+
+    /// <summary>
     /// Forgets the log and mirrors every disk anew from its first byte; afterwards the state is copying (or ready, with
     /// nothing to copy). May be called in any state.
     /// </summary>

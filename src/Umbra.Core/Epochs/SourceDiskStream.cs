@@ -88,7 +88,7 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourceOptions options
     public CallOutcome StartCopy()
     {
         CallOutcome outcome = disks.Restart();
-        _next = _acknowledged = disks.End;
+        _next = _acknowledged = disks.First;
         return outcome;
     }
 
