@@ -56,7 +56,6 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
             Monitor = _monitor,
             Brake = vm.Qemu.Brake,
             Server = _nbd,
-            Hash = services.Hash,
             LogBytesMax = assignment.Policy.DiskLogBytes,
         });
         _lease = new LeaseFile(paths);
@@ -135,7 +134,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         if (!savable.IsOk) return CallOutcome.Failed(savable.Description);
         _saver.Abandon(MonitorDeadline);
         long start = Stopwatch.GetTimestamp();
-        QmpOutcome<QmpNothing> paused = RunControl.Pause(_monitor, MonitorDeadline);
+        QmpOutcome<QmpNothing> paused = _disks.StopGuest();
         if (!paused.IsOk) return CallOutcome.Failed(paused.Description);
         // QEMU writes its devices' state while this side scans and copies memory.
         _saver.Begin();

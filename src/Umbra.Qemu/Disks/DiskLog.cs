@@ -12,6 +12,15 @@ public sealed class DiskLog(long bytesMax)
     private readonly Lock _gate = new();
     private readonly BlockLog _log = new(bytesMax);
 
+    /// <summary>Number of the oldest operation held.</summary>
+    public long First
+    {
+        get
+        {
+            lock (_gate) return _log.First;
+        }
+    }
+
     /// <summary>Number that the next operation will get.</summary>
     public long End
     {

@@ -6,12 +6,12 @@ namespace Umbra.Qemu.Disks;
 public static class MirrorLimits
 {
     /// <summary>
-    /// A request that the server does not answer, or a <c>stop</c> that QEMU does not, for this long is hung: the brake
-    /// is pulled. With the brake's own time it keeps a guest's stall below a second.
+    /// A <c>stop</c> that QEMU does not answer for this long hangs on the server: the brake is pulled. With the brake's
+    /// own time it keeps a guest's stall below a second.
     /// </summary>
-    public static readonly TimeSpan StallMax = TimeSpan.FromMilliseconds(400);
+    public static readonly TimeSpan StallMax = TimeSpan.FromMilliseconds(600);
 
-    /// <summary>How often the log's fill and hung requests are looked at.</summary>
+    /// <summary>How often the log's fill is looked at while a full copy runs.</summary>
     public static readonly TimeSpan WatchPeriod = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The brake answers within this (measured: 7 ms).</summary>

@@ -6,9 +6,6 @@ namespace Umbra.Qemu.Disks;
 /// <summary>A disk of <see cref="MirroredDisks"/> with what belongs to the present run of its mirror.</summary>
 internal sealed class Mirrored(int number, MirroredDisk disk, QmpSession monitor)
 {
-    private long _answeredLast = -1;
-    private long _stuckSince;
-
     public int Number => number;
 
     public DiskGeometry Geometry => disk.Geometry;
@@ -26,19 +23,5 @@ internal sealed class Mirrored(int number, MirroredDisk disk, QmpSession monitor
         Export = export;
         ExportName = name;
         IsHeld = false;
-        _answeredLast = -1;
-    }
-
-    /// <summary>Whether the same request has been worked on for too long. Asked regularly.</summary>
-    public bool IsStalled(TimeProvider time)
-    {
-        if (Export is not { IsBusy: true } export || export.AnsweredCount != _answeredLast)
-        {
-            _answeredLast = Export?.AnsweredCount ?? -1;
-            _stuckSince = time.GetTimestamp();
-            return false;
-        }
-
-        return time.GetElapsedTime(_stuckSince) >= MirrorLimits.StallMax;
     }
 }

@@ -29,9 +29,6 @@ public sealed record MirroredDisksOptions
     /// <summary>The agent's NBD server.</summary>
     public required NbdServer Server { get; init; }
 
-    /// <summary>The pair's content hash.</summary>
-    public required IContentHash Hash { get; init; }
-
     /// <summary>
     /// Limit of the log, bytes; at least <see cref="MirrorLimits.LogBytesMin"/>. Over it the disks have to be copied
     /// anew.
@@ -44,8 +41,7 @@ public sealed record MirroredDisksOptions
 
 /// <summary>
 /// The disks of one running VM with their mirrors, exports and log. The replicating thread calls it; the log is filled
-/// by the server's threads. A watch looks ten times a second: it holds the full copy back while the log is more than
-/// half full, and pulls the brake when a request hangs.
+/// by the server's threads. A watch holds the full copy back while the log is more than half full.
 /// </summary>
 public sealed class MirroredDisks : ISourceDisks, IDisposable
 {
@@ -55,7 +51,6 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     private readonly MirroredDisksOptions _options;
     private readonly DiskLog _log;
     private readonly Mirrored[] _disks;
-    private readonly ShadowBlocks?[] _shadow;
     private readonly ITimer _watch;
     private readonly Lock _watchGate = new();
     private volatile string _braked = "";
@@ -70,7 +65,6 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
         _options = options;
         _log = new DiskLog(options.LogBytesMax);
         _disks = [.. options.Disks.Select((d, i) => new Mirrored(i, d, options.Monitor))];
-        _shadow = new ShadowBlocks?[_disks.Length];
         Geometry = [.. options.Disks.Select(d => d.Geometry)];
         _watch = options.Time.CreateTimer(_ => Watch(), null, MirrorLimits.WatchPeriod, MirrorLimits.WatchPeriod);
     }
@@ -106,22 +100,13 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     }
 
     /// <inheritdoc/>
+    public long First => _log.First;
+
+    /// <inheritdoc/>
     public long End => _log.End;
 
     /// <summary>How often the brake was pulled.</summary>
     public long Brakes => Interlocked.Read(ref _brakes);
-
-    /// <summary>Bytes logged since the last restart, zeros included.</summary>
-    public long LoggedBytes => _disks.Sum(d => d.Export?.LoggedBytes ?? 0);
-
-    /// <summary>Bytes not logged since the last restart because the shadow has them.</summary>
-    public long DroppedBytes => _disks.Sum(d => d.Export?.DroppedBytes ?? 0);
-
-    /// <summary>
-    /// Tells what the shadow holds of a disk; the next <see cref="Restart"/> drops what is equal. It holds for that one
-    /// restart. Null: nothing is known, everything travels.
-    /// </summary>
-    public void SetShadow(int disk, ShadowBlocks? blocks) => _shadow[disk] = blocks;
 
     /// <inheritdoc/>
     public CallOutcome Restart()
@@ -171,28 +156,11 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     public void Release(long number) => _log.Release(number);
 
     /// <summary>
-    /// Pulls the brake: cuts QEMU's connections to the server, so that hung guest writes and a hung <c>stop</c> go on.
-    /// The mirrors are broken then and have to be restarted. Safe from any thread, also while the first monitor hangs.
+    /// Stops the VM's vCPUs and drains its disks. Where that hangs on the server the brake is pulled, and the mirrors
+    /// are broken.
     /// </summary>
-    public void Brake(string why)
-    {
-        _braked = why;
-        Interlocked.Increment(ref _brakes);
-        foreach (Mirrored disk in _disks)
-            _options.Brake.Yank(MirrorNames.Target(disk.Number), MirrorLimits.BrakeDeadline);
-    }
-
-    /// <summary>
-    /// Stops the VM's vCPUs and drains its disks. Where that hangs, which a hung server does to it, the brake is
-    /// pulled.
-    /// </summary>
-    public QmpOutcome<QmpNothing> StopGuest()
-    {
-        QmpOutcome<QmpNothing> outcome = _options.Monitor.Execute(QmpCommands.Stop, MirrorLimits.StallMax);
-        if (outcome.Status != QmpStatus.TimedOut) return outcome;
-        Brake($"stop hung for {MirrorLimits.StallMax.TotalMilliseconds} ms");
-        return _options.Monitor.Execute(QmpCommands.Stop, MirrorLimits.BrakeDeadline);
-    }
+    public QmpOutcome<QmpNothing> StopGuest() =>
+        MirrorBrake.Stop(_options.Monitor, _options.Brake, _disks.Length, NoteBrake);
 
     /// <summary>Ends the mirrors; the VM runs on with its own disks.</summary>
     public CallOutcome Stop()
@@ -227,13 +195,18 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
         }
     }
 
+    private void NoteBrake()
+    {
+        _braked = $"stop hung on the mirrors for {MirrorLimits.StallMax.TotalMilliseconds} ms";
+        Interlocked.Increment(ref _brakes);
+    }
+
     private QmpOutcome<QmpNothing> Start(Mirrored disk)
     {
         QmpOutcome<QmpNothing> outcome = disk.Mirror.Stop();
         Withdraw(disk);
         if (!outcome.IsOk) return outcome;
-        var export = new DiskExport(disk.Number, disk.Geometry.Bytes, _log, _shadow[disk.Number]);
-        _shadow[disk.Number] = null;
+        var export = new DiskExport(disk.Number, disk.Geometry.Bytes, _log);
         disk.Offer(export, $"{_options.Vm}/{disk.Geometry.Id}/{_attempt}");
         _options.Server.Exports.Set(disk.ExportName, export);
         return disk.Mirror.Start(_options.Server.Path, disk.ExportName, CopySpeed.For(_log.BytesMax));
@@ -276,12 +249,11 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
 
     private void Watch()
     {
-        // A hung brake or monitor must not pile up timer callbacks.
+        // A hung monitor must not pile up timer callbacks.
         if (!_watchGate.TryEnter()) return;
         try
         {
             if (_isDisposed) return;
-            foreach (Mirrored disk in _disks) BrakeIfStalled(disk);
             foreach (Mirrored disk in _disks) BalanceCopy(disk);
         }
         finally
@@ -290,17 +262,10 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
         }
     }
 
-    private void BrakeIfStalled(Mirrored disk)
-    {
-        if (disk.IsStalled(_options.Time) && _braked.Length == 0)
-            Brake($"disk {disk.Geometry.Id}: a write hung for {MirrorLimits.StallMax.TotalMilliseconds} ms");
-    }
-
     private void BalanceCopy(Mirrored disk)
     {
         MirrorState state = disk.Mirror.State;
         if (state is not (MirrorState.Copying or MirrorState.Ready)) return;
-        if (state == MirrorState.Ready) disk.Export?.StopComparing();
         bool hold = state == MirrorState.Copying && _log.Fill > (disk.IsHeld ? GoOnBelow : HoldCopyAbove);
         if (hold == disk.IsHeld) return;
         QmpOutcome<QmpNothing> outcome = disk.Mirror.HoldCopy(hold, MirrorLimits.WatchPeriod);

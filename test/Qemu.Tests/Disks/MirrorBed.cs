@@ -1,0 +1,148 @@
+using System.Diagnostics;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Epochs;
+using Umbra.Core.Protocol;
+using Umbra.Qemu.Disks;
+using Umbra.Qemu.Machines;
+using Umbra.Qemu.Qmp;
+using Xunit;
+
+namespace Umbra.Qemu.Tests.Disks;
+
+/// <summary>
+/// A QEMU with one disk and no guest system, its mirror, and a shadow's disk kept as an array. The "guest" writes
+/// through the disk's device by QEMU's own I/O tester, which holds QEMU's main loop for as long as the write takes.
+/// </summary>
+internal sealed class MirrorBed : IAsyncDisposable
+{
+    public const int DiskBytes = 24 * Sizes.MiB;
+    private readonly TestVm _host = new();
+    private readonly long _logBytes;
+    private long _applied;
+
+    public MirrorBed(long logBytes = 64 * Sizes.MiB)
+    {
+        _logBytes = logBytes;
+        Server = NbdServer.Start(Path.Combine(_host.Directory, "nbd"));
+    }
+
+    public static VmDefinition Definition { get; } =
+        TestVm.Small with { Disks = [new DiskDefinition { Id = "d0", Bytes = DiskBytes }] };
+
+    public NbdServer Server { get; }
+
+    public string Directory => _host.Directory;
+
+    public QemuVm Vm { get; private set; } = null!;
+
+    public MirroredDisks Disks { get; private set; } = null!;
+
+    /// <summary>The shadow's disk: what the log, applied as far as <see cref="Apply"/> went, has made of it.</summary>
+    public byte[] Shadow { get; } = new byte[DiskBytes];
+
+    private string ImagePath => _host.Paths(Definition, "a").Disks["d0"].Path;
+
+    /// <summary>Starts QEMU on this content; the mirror is not started.</summary>
+    public async Task Start(byte[]? content = null)
+    {
+        string image = ImagePath;
+        if (content is not null) await File.WriteAllBytesAsync(image, content);
+        Vm = await _host.Start(Definition, "a");
+        Disks = Mirror();
+    }
+
+    /// <summary>What an agent makes of the VM's disks.</summary>
+    public MirroredDisks Mirror() => new(new MirroredDisksOptions
+    {
+        Vm = Definition.Name,
+        Disks = [new MirroredDisk(new DiskGeometry("d0", DiskBytes), QemuNames.DiskNode("d0"))],
+        Monitor = Vm.Monitor,
+        Brake = Vm.Brake,
+        Server = Server,
+        LogBytesMax = _logBytes,
+    });
+
+    /// <summary>Lets another agent's object take over.</summary>
+    public void Replace(MirroredDisks disks)
+    {
+        Disks.Dispose();
+        Disks = disks;
+        _applied = disks.First;
+    }
+
+    public void Restart()
+    {
+        CallOutcome outcome = Disks.Restart();
+        Assert.True(outcome.Succeeded, outcome.Detail);
+        _applied = Disks.First;
+    }
+
+    /// <summary>Restarts and applies what comes until the copy is complete.</summary>
+    public async Task RestartAndCopy()
+    {
+        Restart();
+        await Until(
+            () =>
+            {
+                Apply();
+                return Disks.State != DiskMirrorState.Copying;
+            },
+            "the copy is complete");
+        Assert.True(Disks.State == DiskMirrorState.Ready, Disks.Detail);
+    }
+
+    /// <summary>The guest's I/O, in the words of qemu-io; how long it took.</summary>
+    public async Task<TimeSpan> GuestIo(string command)
+    {
+        long start = Stopwatch.GetTimestamp();
+        string output = await TestVm.Ask(
+            Vm, QmpCommands.HumanMonitor($"qemu-io -d /machine/peripheral/d0/virtio-backend \"{command}\""));
+        Assert.DoesNotContain("rror", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("failed", output, StringComparison.Ordinal);
+        return Stopwatch.GetElapsedTime(start);
+    }
+
+    /// <summary>Reads what is new in the log, as the replicating thread does.</summary>
+    public void Apply()
+    {
+        long end = Disks.End;
+        if (Disks.State != DiskMirrorState.Broken) LogReplay.Apply(Disks.TryRead, _applied, end, Shadow);
+        _applied = end;
+        Disks.Release(end);
+    }
+
+    /// <summary>A barrier: stops the guest, cuts, applies and compares the shadow with the image.</summary>
+    public async Task CutAndCompare()
+    {
+        QmpOutcome<QmpNothing> stopped = Disks.StopGuest();
+        Assert.True(stopped.IsOk, stopped.ToString());
+        CallOutcome cut = Disks.Cut(out long end);
+        Assert.True(cut.Succeeded, cut.Detail);
+        Assert.Equal(Disks.End, end);
+        Apply();
+        byte[] image = await File.ReadAllBytesAsync(ImagePath);
+        int same = Shadow.AsSpan().CommonPrefixLength(image);
+        Assert.True(same == DiskBytes, $"the shadow differs from the image at {same}");
+        await TestVm.Ask(Vm, QmpCommands.Cont);
+    }
+
+    /// <summary>Waits for what happens outside of this process.</summary>
+    public static async Task Until(Func<bool> isTrue, string what, int secondsMax = 30)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (!isTrue())
+        {
+            Assert.True(
+                Stopwatch.GetElapsedTime(start).TotalSeconds < secondsMax, $"not within {secondsMax} s: {what}");
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Disks?.Dispose();
+        Server.Dispose();
+        await _host.DisposeAsync();
+    }
+}

@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using Umbra.Core.Basics;
+using Umbra.Core.Epochs;
+using Umbra.Qemu.Disks;
+using Umbra.Qemu.Machines;
+using Umbra.Qemu.Qmp;
+using Xunit;
+
+namespace Umbra.Qemu.Tests.Disks;
+
+/// <summary>Mirroring against a real QEMU.</summary>
+public sealed class MirroredDisksTests
+{
+    private static readonly TimeSpan s_stallMax = TimeSpan.FromSeconds(1);
+
+    [Fact]
+    public async Task Guest_writes_zeros_and_flushes_reach_the_shadow_at_every_cut()
+    {
+        await using var bed = new MirrorBed();
+        await bed.Start(RandomDisk());
+        Assert.Equal(DiskMirrorState.Broken, bed.Disks.State);
+        await bed.RestartAndCopy();
+        await bed.CutAndCompare();
+        for (int i = 1; i <= 5; i++)
+        {
+            await bed.GuestIo($"write -P {i} {i}M 4k");
+            await bed.GuestIo($"write -z {i + 6}M 100k");
+            await bed.GuestIo($"aio_write -P {i} {i}03k 512");
+            await bed.GuestIo("flush");
+            await bed.CutAndCompare();
+        }
+    }
+
+    [Fact]
+    public async Task When_the_server_dies_the_guest_writes_on_and_a_restart_heals()
+    {
+        await using var bed = new MirrorBed();
+        await bed.Start(RandomDisk());
+        await bed.RestartAndCopy();
+        bed.Server.DisconnectAll();
+        Assert.True(await bed.GuestIo("write -P 7 1M 64k") < s_stallMax);
+        await MirrorBed.Until(() => bed.Disks.State == DiskMirrorState.Broken, "the mirror is seen to be broken");
+        Assert.Contains("error", bed.Disks.Detail, StringComparison.Ordinal);
+        Assert.False(bed.Disks.Cut(out _).Succeeded);
+        await bed.GuestIo("write -P 8 2M 64k");
+        await bed.RestartAndCopy();
+        await bed.CutAndCompare();
+    }
+
+    [Fact]
+    public async Task A_server_that_hangs_holds_the_guests_writes_only_until_the_next_stop_pulls_the_brake()
+    {
+        await using var bed = new MirrorBed();
+        await bed.Start(RandomDisk());
+        using var foreign = new HungServer(bed.Directory, MirrorBed.DiskBytes);
+        await MirrorBed.Until(() => foreign.Listens, "the foreign server listens");
+        using var mirror = new DiskMirror(bed.Vm.Monitor, 0, QemuNames.DiskNode("d0"));
+        QmpOutcome<QmpNothing> started = mirror.Start(foreign.SocketPath, "x", CopySpeed.For(64 * Sizes.MiB));
+        Assert.True(started.IsOk, started.ToString());
+        await MirrorBed.Until(() => mirror.State == MirrorState.Ready, "the foreign copy is complete");
+        foreign.Freeze();
+        await bed.GuestIo("aio_write -P 7 1M 64k");
+        long start = Stopwatch.GetTimestamp();
+        QmpOutcome<QmpNothing> stopped = bed.Disks.StopGuest();
+        TimeSpan took = Stopwatch.GetElapsedTime(start);
+        Assert.True(stopped.IsOk, stopped.ToString());
+        Assert.InRange(took, MirrorLimits.StallMax, s_stallMax);
+        TestContext.Current.SendDiagnosticMessage($"stop with brake took {took.TotalMilliseconds:0} ms");
+        Assert.Equal(1, bed.Disks.Brakes);
+        Assert.Contains("stop hung", bed.Disks.Detail, StringComparison.Ordinal);
+        Assert.Equal("paused", await TestVm.Ask(bed.Vm, QmpCommands.QueryStatus));
+        await TestVm.Ask(bed.Vm, QmpCommands.Cont);
+        await bed.GuestIo("write -P 8 2M 64k");
+        await bed.RestartAndCopy();
+        await bed.CutAndCompare();
+    }
+
+    [Fact]
+    public async Task A_log_over_its_limit_harms_no_write_and_a_restart_heals()
+    {
+        await using var bed = new MirrorBed(logBytes: MirrorLimits.LogBytesMin);
+        await bed.Start(new byte[MirrorBed.DiskBytes]);
+        await bed.RestartAndCopy();
+        for (int i = 0; i < 20; i++) Assert.True(await bed.GuestIo($"write -P {i + 1} {i}M 1M") < s_stallMax);
+        Assert.Equal(DiskMirrorState.Broken, bed.Disks.State);
+        Assert.Contains("limit", bed.Disks.Detail, StringComparison.Ordinal);
+        await bed.RestartAndCopy();
+        await bed.CutAndCompare();
+    }
+
+    [Fact]
+    public async Task A_copy_that_fills_the_log_is_held_back_until_it_is_read()
+    {
+        await using var bed = new MirrorBed(logBytes: MirrorLimits.LogBytesMin);
+        await bed.Start(RandomDisk());
+        bed.Restart();
+        await MirrorBed.Until(() => JobOf(bed) is { Paused: true }, "the copy is held back");
+        Assert.True(bed.Disks.State == DiskMirrorState.Copying, bed.Disks.Detail);
+        Assert.InRange(bed.Disks.Progress, 0.1, 0.9);
+        await bed.GuestIo("write -P 9 1M 64k");
+        await MirrorBed.Until(
+            () =>
+            {
+                bed.Apply();
+                return bed.Disks.State == DiskMirrorState.Ready;
+            },
+            "the copy goes on and is complete");
+        await bed.CutAndCompare();
+    }
+
+    [Fact]
+    public async Task Another_agent_takes_over_what_its_predecessor_left()
+    {
+        await using var bed = new MirrorBed();
+        await bed.Start(RandomDisk());
+        await bed.RestartAndCopy();
+        bed.Replace(bed.Mirror());
+        await bed.GuestIo("write -P 5 3M 64k");
+        await bed.RestartAndCopy();
+        await bed.CutAndCompare();
+    }
+
+    [Fact]
+    public async Task A_cut_while_the_copy_is_under_way_is_refused()
+    {
+        await using var bed = new MirrorBed(logBytes: MirrorLimits.LogBytesMin);
+        await bed.Start(RandomDisk());
+        bed.Restart();
+        CallOutcome cut = bed.Disks.Cut(out _);
+        Assert.False(cut.Succeeded);
+        Assert.Contains("d0 is not in step", cut.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task After_stop_nothing_of_the_mirror_is_left_and_the_guest_writes_on()
+    {
+        await using var bed = new MirrorBed();
+        await bed.Start(RandomDisk());
+        await bed.RestartAndCopy();
+        CallOutcome stopped = bed.Disks.Stop();
+        Assert.True(stopped.Succeeded, stopped.Detail);
+        Assert.Empty(await TestVm.Ask(bed.Vm, QmpCommands.QueryBlockJobs));
+        IReadOnlyList<BlockNodeInfo> nodes = await TestVm.Ask(bed.Vm, QmpCommands.QueryNamedBlockNodes);
+        Assert.DoesNotContain(nodes, n => n.NodeName.StartsWith(MirrorNames.Prefix, StringComparison.Ordinal));
+        Assert.Empty(bed.Server.Exports.Names);
+        await bed.GuestIo("write -P 5 3M 64k");
+        Assert.True(bed.Disks.Stop().Succeeded);
+    }
+
+    private static BlockJobInfo? JobOf(MirrorBed bed) =>
+        bed.Vm.Monitor.Execute(QmpCommands.QueryBlockJobs, TestVm.Deadline).Value.SingleOrDefault();
+
+    private static byte[] RandomDisk()
+    {
+        byte[] disk = new byte[MirrorBed.DiskBytes];
+        new Random(3).NextBytes(disk);
+        return disk;
+    }
+}
