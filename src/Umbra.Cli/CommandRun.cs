@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Spectre.Console;
 using Spectre.Console.Rendering;
 using Umbra.Core.Api;
 
@@ -8,19 +7,12 @@ namespace Umbra.Cli;
 /// <summary>What every command that asks the controller has at hand while it runs.</summary>
 internal sealed class CommandRun : IDisposable
 {
-    // Wide enough that no table is folded when nobody sees it on a screen.
-    private const int RedirectedWidth = 400;
-
-    private readonly TextWriter _output;
-    private readonly TextWriter _errors;
-    private readonly OutputFormat _format;
+    private readonly ParseResult _parsed;
     private string _lastProgress = "";
 
     private CommandRun(ParseResult parsed)
     {
-        _output = parsed.InvocationConfiguration.Output;
-        _errors = parsed.InvocationConfiguration.Error;
-        _format = parsed.GetValue(GlobalOptions.Output);
+        _parsed = parsed;
         Client = ControllerClient.Open(parsed.GetValue(GlobalOptions.Config));
     }
 
@@ -28,7 +20,7 @@ internal sealed class CommandRun : IDisposable
     public ControllerClient Client { get; }
 
     /// <summary>Whether programs read the output.</summary>
-    public bool IsJson => _format == OutputFormat.Json;
+    public bool IsJson => Screen.IsJson(_parsed);
 
     /// <summary>Makes <paramref name="run"/> what <paramref name="command"/> does.</summary>
     public static void SetAction(
@@ -42,31 +34,25 @@ internal sealed class CommandRun : IDisposable
     /// <summary>Writes the result: JSON for programs, what <paramref name="render"/> makes of it for people.</summary>
     public int Show<T>(T value, Func<T, IRenderable> render)
     {
-        if (IsJson) WriteJson(value);
-        else Write(render(value));
+        Screen.Show(_parsed, value, render);
         return ExitCodes.Ok;
     }
 
     /// <summary>Writes the result: JSON for programs, one line for people.</summary>
     public int Say<T>(T value, string line)
     {
-        if (IsJson) WriteJson(value);
-        else _output.WriteLine(line);
+        WriteLine(IsJson ? FleetJson.SerializeToText(value, indented: true) : line);
         return ExitCodes.Ok;
     }
 
     /// <summary>Writes one line of JSON: for streams.</summary>
-    public void WriteJsonLine<T>(T value)
-    {
-        _output.WriteLine(FleetJson.SerializeToText(value));
-        _output.Flush();
-    }
+    public void WriteJsonLine<T>(T value) => WriteLine(FleetJson.SerializeToText(value));
 
     /// <summary>Writes one line.</summary>
     public void WriteLine(string line)
     {
-        _output.WriteLine(line);
-        _output.Flush();
+        _parsed.InvocationConfiguration.Output.WriteLine(line);
+        _parsed.InvocationConfiguration.Output.Flush();
     }
 
     /// <summary>Says how far it has come, beside the result (standard error), when that is something new.</summary>
@@ -74,24 +60,9 @@ internal sealed class CommandRun : IDisposable
     {
         if (text == _lastProgress) return;
         _lastProgress = text;
-        _errors.WriteLine(text);
+        _parsed.InvocationConfiguration.Error.WriteLine(text);
     }
 
     /// <inheritdoc/>
     public void Dispose() => Client.Dispose();
-
-    private void WriteJson<T>(T value) => _output.WriteLine(FleetJson.SerializeToText(value, indented: true));
-
-    private void Write(IRenderable renderable)
-    {
-        bool seen = ReferenceEquals(_output, Console.Out) && !Console.IsOutputRedirected;
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Out = new AnsiConsoleOutput(_output),
-            Ansi = seen ? AnsiSupport.Detect : AnsiSupport.No,
-            Interactive = InteractionSupport.No,
-        });
-        if (!seen) console.Profile.Width = RedirectedWidth;
-        console.Write(renderable);
-    }
 }

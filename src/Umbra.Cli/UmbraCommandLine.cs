@@ -50,6 +50,7 @@ public static class UmbraCommandLine
             ControllerCommands.Create(), AgentCommands.Create(), HostCommands.Create(), VmCommands.Create(),
             ProtectCommand.Create(), ProtectCommand.CreateUnprotect(), StatusCommand.Create(), SyncCommand.Create(),
             SwapCommand.Create(), TakeoverCommand.Create(), EventsCommand.Create(),
+            EnvCommand.Create(),
         ];
         foreach (var command in commands) root.Subcommands.Add(command);
         foreach (var help in root.Options.OfType<HelpOption>())

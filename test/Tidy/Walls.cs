@@ -14,7 +14,10 @@ public static partial class Walls
         ["Umbra.Qemu"] = ["Umbra.Core", "Umbra.Linux"],
         ["Umbra.Agent"] = ["Umbra.Core", "Umbra.Linux", "Umbra.Qemu"],
         ["Umbra.Controller"] = ["Umbra.Core", "Microsoft.Data.Sqlite"],
-        ["Umbra.Cli"] = ["Umbra.Core", "Umbra.Agent", "Umbra.Controller", "System.CommandLine", "Spectre.Console"],
+        ["Umbra.Cli"] =
+        [
+            "Umbra.Core", "Umbra.Linux", "Umbra.Agent", "Umbra.Controller", "System.CommandLine", "Spectre.Console",
+        ],
     };
 
     /// <summary>What BannedSymbols.txt must keep out of Core at the least.</summary>
