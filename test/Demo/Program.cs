@@ -67,7 +67,6 @@ public static class Program
         {
             report.Checks.Add(new Check("the demo ran to its end", false, e.Message.Split('\n')[0]));
             timeline.Say(e.Message);
-            timeline.Note(lab.Diagnosis());
         }
     }
 
