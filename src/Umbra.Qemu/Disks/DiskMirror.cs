@@ -68,16 +68,15 @@ public sealed class DiskMirror : IDisposable
     public string Detail => _detail;
 
     /// <summary>
-    /// Starts the mirror from the disk's first byte, after clearing away what is left of an earlier one.
+    /// Starts the mirror from the disk's first byte. What is left of an earlier one must have been cleared away by
+    /// <see cref="Stop"/>; the VM may run.
     /// </summary>
     /// <param name="socketPath">The NBD server's socket.</param>
     /// <param name="export">Name of the export.</param>
     /// <param name="speed">How fast the full copy may go.</param>
     public QmpOutcome<QmpNothing> Start(string socketPath, string export, CopySpeed speed)
     {
-        QmpOutcome<QmpNothing> outcome = Stop();
-        if (!outcome.IsOk) return outcome;
-        outcome = Execute(QmpCommands.BlockdevAdd(TargetOptions(socketPath, export)));
+        QmpOutcome<QmpNothing> outcome = Execute(QmpCommands.BlockdevAdd(TargetOptions(socketPath, export)));
         if (!outcome.IsOk) return Fail(outcome);
         // The job may be ready before its command is answered.
         _detail = "";
@@ -140,6 +139,9 @@ public sealed class DiskMirror : IDisposable
 
     /// <summary>
     /// Ends the mirror, and what is left of one that another agent started. The VM goes on with its own disk alone.
+    /// Only while the VM is stopped: QEMU 7.2 frees the job's bitmaps under the guest's writes in flight, and dies of
+    /// it sooner or later (seen after 5 and after 108 cancellations under load; never in 800 of a stopped VM). A
+    /// running one is refused.
     /// </summary>
     public QmpOutcome<QmpNothing> Stop()
     {
@@ -165,6 +167,10 @@ public sealed class DiskMirror : IDisposable
         QmpOutcome<BlockJobInfo?> job = Query();
         if (!job.IsOk) return job.As<QmpNothing>();
         if (job.Value is null) return QmpOutcome.Ok<QmpNothing>(default);
+        QmpOutcome<string> status = Execute(QmpCommands.QueryStatus);
+        if (!status.IsOk) return status.As<QmpNothing>();
+        if (status.Value == "running")
+            return QmpOutcome.Failed<QmpNothing>(QmpStatus.QemuError, "a mirror is not cancelled under a running VM");
         QmpOutcome<QmpNothing> outcome = Execute(QmpCommands.BlockJobCancel(id, force: true));
         // It may have ended by itself in between: then there is nothing left to wait for but its last event.
         if (!outcome.IsOk && outcome.Status != QmpStatus.QemuError) return outcome;
@@ -197,6 +203,8 @@ public sealed class DiskMirror : IDisposable
         ("granularity", Sizes.Block),
         ("speed", speed.BytesPerSecondMax),
         ("buf-size", speed.BytesInFlightMax),
+        // Stop, never report: that would end the job by itself, under the guest's writes.
+        ("on-source-error", "stop"),
         ("on-target-error", "stop"));
 
     private void OnEvent(QmpEvent e)

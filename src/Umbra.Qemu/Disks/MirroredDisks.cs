@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
 using Umbra.Core.Protocol;
+using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
 
 namespace Umbra.Qemu.Disks;
@@ -114,7 +115,8 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
         long start = Stopwatch.GetTimestamp();
         lock (_watchGate)
         {
-            foreach (Mirrored disk in _disks) disk.Export?.Retire();
+            CallOutcome ended = EndMirrors();
+            if (!ended.Succeeded) return ended;
             _log.Restart();
             _braked = "";
             _attempt++;
@@ -162,21 +164,12 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     public QmpOutcome<QmpNothing> StopGuest() =>
         MirrorBrake.Stop(_options.Monitor, _options.Brake, _disks.Length, NoteBrake);
 
-    /// <summary>Ends the mirrors; the VM runs on with its own disks.</summary>
+    /// <summary>
+    /// Ends the mirrors; the VM runs on with its own disks, after a pause of some milliseconds where there are any.
+    /// </summary>
     public CallOutcome Stop()
     {
-        lock (_watchGate)
-        {
-            foreach (Mirrored disk in _disks)
-            {
-                disk.Export?.Retire();
-                QmpOutcome<QmpNothing> outcome = disk.Mirror.Stop();
-                Withdraw(disk);
-                if (!outcome.IsOk) return CallOutcome.Failed($"disk {disk.Geometry.Id}: {outcome.Description}");
-            }
-        }
-
-        return CallOutcome.Done;
+        lock (_watchGate) return EndMirrors();
     }
 
     /// <summary>Lets go of QEMU and of the server. Mirrors that run find their exports gone and pause.</summary>
@@ -201,11 +194,34 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
         Interlocked.Increment(ref _brakes);
     }
 
+    /// <summary>
+    /// Cancels every job with the VM stopped (see <see cref="DiskMirror.Stop"/>) and withdraws the exports.
+    /// </summary>
+    private CallOutcome EndMirrors()
+    {
+        foreach (Mirrored disk in _disks) disk.Export?.Retire();
+        QmpOutcome<IReadOnlyList<BlockJobInfo>> jobs = QueryJobs();
+        if (!jobs.IsOk) return CallOutcome.Failed(jobs.Description);
+        QmpOutcome<string> status = _options.Monitor.Execute(QmpCommands.QueryStatus, MirrorLimits.CommandDeadline);
+        if (!status.IsOk) return CallOutcome.Failed(status.Description);
+        bool pauses = status.Value == "running" && _disks.Any(d => d.Mirror.JobIn(jobs.Value) is not null);
+        QmpOutcome<QmpNothing> outcome = pauses ? StopGuest() : QmpOutcome.Ok<QmpNothing>(default);
+        foreach (Mirrored disk in _disks)
+        {
+            if (outcome.IsOk) outcome = disk.Mirror.Stop();
+            Withdraw(disk);
+        }
+
+        // Also when the stop was not answered: it may take effect yet.
+        QmpOutcome<QmpNothing> resumed = pauses
+            ? RunControl.Resume(_options.Monitor, MirrorLimits.CommandDeadline)
+            : QmpOutcome.Ok<QmpNothing>(default);
+        if (!resumed.IsOk) return CallOutcome.Failed("the VM is stopped and does not resume: " + resumed.Description);
+        return outcome.IsOk ? CallOutcome.Done : CallOutcome.Failed(outcome.Description);
+    }
+
     private QmpOutcome<QmpNothing> Start(Mirrored disk)
     {
-        QmpOutcome<QmpNothing> outcome = disk.Mirror.Stop();
-        Withdraw(disk);
-        if (!outcome.IsOk) return outcome;
         var export = new DiskExport(disk.Number, disk.Geometry.Bytes, _log);
         disk.Offer(export, $"{_options.Vm}/{disk.Geometry.Id}/{_attempt}");
         _options.Server.Exports.Set(disk.ExportName, export);
