@@ -57,7 +57,8 @@ public sealed class HostIdentity
         Directory.CreateDirectory(paths.Identity, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var files = new Files(paths.Identity);
         using ECDsa key = ReadOrMakeKey(files.Key);
-        using HttpClient http = PinnedClient(token);
+        using X509Certificate2 authority = await FetchAuthorityAsync(token, stop);
+        using HttpClient http = CreateJoinClient(token, authority);
         using HttpResponseMessage response = await http.PostAsJsonAsync(
             new Uri(new Uri(token.Url), ApiPaths.AgentJoin),
             new JoinRequest(token.Secret, name, FleetCertificates.CreateRequest(name, key)),
@@ -115,28 +116,36 @@ public sealed class HostIdentity
         ? FleetCertificates.Verify(known, _authority, DateTimeOffset.UtcNow, out _)
         : null;
 
-    /// <summary>Before there is an authority to trust: the one whose fingerprint the token carries.</summary>
-    private static HttpClient PinnedClient(JoinToken token)
+    /// <summary>
+    /// Gets the fleet's authority from whoever answers at the token's URL, and believes it only if it is the one whose
+    /// fingerprint the token carries. Nothing secret is told meanwhile.
+    /// </summary>
+    private static async Task<X509Certificate2> FetchAuthorityAsync(JoinToken token, CancellationToken stop)
+    {
+        using HttpClient anybody = CreateJoinClient(token, authority: null);
+        string pem = await anybody.GetStringAsync(new Uri(new Uri(token.Url), ApiPaths.AgentAuthority), stop);
+        X509Certificate2 authority = X509Certificate2.CreateFromPem(pem);
+        if (FleetCertificates.Fingerprint(authority) == token.CaFingerprint) return authority;
+        authority.Dispose();
+        throw new InvalidOperationException(
+            $"{token.Url} is not the controller that the join token is of: its authority has another fingerprint");
+    }
+
+    /// <summary>A client for the time before this host has a certificate; null trusts whoever answers.</summary>
+    private static HttpClient CreateJoinClient(JoinToken token, X509Certificate2? authority)
     {
         var handler = new SocketsHttpHandler
         {
             SslOptions = new SslClientAuthenticationOptions
             {
                 EnabledSslProtocols = SslProtocols.Tls13,
-                RemoteCertificateValidationCallback = (_, certificate, chain, _) =>
-                    certificate is X509Certificate2 leaf && IsPinned(leaf, chain, token),
+                RemoteCertificateValidationCallback = (_, certificate, _, _) => authority is null
+                    || (certificate is X509Certificate2 leaf
+                        && FleetCertificates.Verify(leaf, authority, DateTimeOffset.UtcNow, out _)
+                            is { Role: FleetRole.Controller }),
             },
         };
         return new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(10) };
-    }
-
-    private static bool IsPinned(X509Certificate2 leaf, X509Chain? chain, JoinToken token)
-    {
-        X509Certificate2? authority = chain?.ChainElements.Select(static e => e.Certificate)
-            .Concat(chain.ChainPolicy.ExtraStore)
-            .FirstOrDefault(c => FleetCertificates.Fingerprint(c) == token.CaFingerprint);
-        return authority is not null
-            && FleetCertificates.Verify(leaf, authority, DateTimeOffset.UtcNow, out _) is { Role: FleetRole.Controller };
     }
 
     private static ECDsa ReadOrMakeKey(string file)

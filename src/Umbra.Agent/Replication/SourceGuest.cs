@@ -39,11 +39,13 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     private readonly NbdServer _nbd;
     private readonly MirroredDisks _disks;
     private readonly LeaseFile _lease;
+    private readonly IContentHash _hash;
 
     private SourceGuest(
         AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, GuestMemory memory, IPageTracker tracker)
     {
         (_vm, _guard, _paths, _memory, _tracker) = (paths.Vm, services.Guard, paths, memory, tracker);
+        _hash = services.Hash;
         _monitor = vm.Qemu.Monitor;
         _saver = new DeviceStateSaver(
             _monitor, Path.Combine(paths.Volatile, "devices"), Path.Combine(paths.Volatile, "migrate"),
@@ -85,6 +87,9 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     /// guest then. Null in ordinary epochs.
     /// </summary>
     public Action? BeforeResume { get; set; }
+
+    /// <summary>A comparison of this guest with its shadow.</summary>
+    public FullCompare NewCompare(string action, IReadOnlyList<ComparedDisk> disks) => new(action, _memory, disks, _hash);
 
     /// <summary>Everything that replication needs of a running VM, or why it is not to be had.</summary>
     public static (SourceGuest? Guest, string Error) Open(

@@ -18,6 +18,7 @@ namespace Umbra.Agent.Replication;
 internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
 {
     private static readonly TimeSpan SetUpRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan StatusInterval = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     private readonly AgentServices _services;
@@ -35,8 +36,10 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     private SourceSession? _session;
     private SourceGuest? _guest;
     private PairConnection? _connection;
+    private FullCompare? _compare;
     private string _lastAction = "";
     private volatile SourceStatus? _status;
+    private TimeSpan _publishedAt;
     private volatile string _trouble = "replication is being set up";
 
     /// <summary>A runner for <paramref name="vm"/>; <see cref="Start"/> sets it going.</summary>
@@ -117,8 +120,9 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     private void Step()
     {
         TimeSpan now = BootClock.Now;
-        TimeSpan next = _session!.Tick(now);
-        _status = _session.Status(now);
+        // While the shadow is compared it must not get another epoch.
+        TimeSpan next = _compare is { IsAsking: true } ? now + LookInterval : _session!.Tick(now);
+        PublishStatus(now);
         TimeSpan wait = next > now + LookInterval ? LookInterval : next - now;
         object? item = _mailbox.Take(wait);
         while (item is not null && !_stop.IsCancellationRequested)
@@ -126,6 +130,14 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
             Handle(item);
             item = _mailbox.Take(TimeSpan.Zero);
         }
+    }
+
+    private void PublishStatus(TimeSpan now)
+    {
+        // While the disks are copied a status costs a question to the emulator.
+        if (_status is not null && now < _publishedAt + StatusInterval) return;
+        _publishedAt = now;
+        _status = _session!.Status(now);
     }
 
     private void Wait(TimeSpan time)
@@ -147,6 +159,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
                 break;
             case ConnectionClosed closed when closed.Connection == _connection:
                 _connection = null;
+                EndCompare("the link was lost");
                 _session!.LinkDown(closed.Reason, BootClock.Now);
                 _peer.Want();
                 break;
@@ -162,7 +175,8 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     {
         if (frame.Connection != _connection) return;
         FrameOutcome outcome = frame.Decode();
-        if (outcome.Message is { } message) _session!.On(message, BootClock.Now);
+        if (outcome.Message is HashReply reply && _compare is { IsAsking: true } compare) OnCompared(compare, reply);
+        else if (outcome.Message is { } message) _session!.On(message, BootClock.Now);
         else _connection!.Close(outcome.Error);
     }
 
@@ -209,6 +223,9 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
             case VmActionKind.Swap or VmActionKind.SwapRehearsal:
                 _session.RequestSwap(action.Id, action.Kind == VmActionKind.SwapRehearsal, now);
                 break;
+            case VmActionKind.Verify:
+                BeginCompare(action.Id, now);
+                break;
             default:
                 break; // for the shadow's agent, or the keeper's own
         }
@@ -233,15 +250,68 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
 
     void ISourceEffects.EpochAcknowledged(EpochReport report)
     {
+        if (_compare is not { IsCaptured: true, IsAsking: false } compare) return;
+        if (compare.Begin(report.Epoch) is { } request) _connection?.Send(request);
     }
 
     void ISourceEffects.ActionFinished(VmActionResult result)
     {
+        // A comparison's own epoch: its failure is the comparison's, its success only the beginning.
+        if (result.Id == _compare?.Action)
+        {
+            if (!result.Succeeded) EndCompare(result.Detail);
+            return;
+        }
+
         _results.Add(result);
         _changed();
     }
 
     void ISourceEffects.Report(string kind, string text) => _services.Report(kind, _paths.Vm, text);
+
+    private void BeginCompare(string action, TimeSpan now)
+    {
+        if (_vm.ComparedDisks() is not { } disks)
+        {
+            _results.Add(new VmActionResult
+            {
+                Id = action, Succeeded = false, Detail = "a disk's image is not raw: it cannot be read from outside QEMU",
+            });
+            _changed();
+            return;
+        }
+
+        var compare = _guest!.NewCompare(action, disks);
+        _compare = compare;
+        _guest.BeforeResume = () =>
+        {
+            _guest.BeforeResume = null;
+            compare.Capture();
+        };
+        _session!.RequestSync(action, now);
+    }
+
+    private void OnCompared(FullCompare compare, HashReply reply)
+    {
+        if (compare.Take(reply) is { } request)
+        {
+            _connection!.Send(request);
+            return;
+        }
+
+        _compare = null;
+        _results.Add(compare.Result());
+        _changed();
+    }
+
+    private void EndCompare(string why)
+    {
+        if (_compare is not { } compare) return;
+        _compare = null;
+        _guest!.BeforeResume = null;
+        _results.Add(compare.Failed(why));
+        _changed();
+    }
 
     private async Task ClaimAsync(FenceClaim claim, string cause)
     {

@@ -123,7 +123,8 @@ internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, 
         Forget(volume, name);
         try
         {
-            File.Delete(PathOf(volume, name));
+            string path = PathOf(volume, name);
+            if (File.Exists(path)) File.Delete(path);
             return CallOutcome.Done;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -52,6 +52,14 @@ internal sealed class PrimaryVm : IAsyncDisposable
 
     private VmId Vm => _paths.Vm;
 
+    /// <summary>The disks as they can be read from outside QEMU; null when one is not raw.</summary>
+    public IReadOnlyList<ComparedDisk>? ComparedDisks()
+    {
+        HostPaths files = Files;
+        if (files.Disks.Values.Any(static image => image.Format != "raw")) return null;
+        return [.. Record.Assignment.Vm.Disks.Select(d => new ComparedDisk(d.Id, files.Disks[d.Id].Path, d.Bytes))];
+    }
+
     /// <summary>The block node that a disk's device reads and writes.</summary>
     public string DiskNode(string disk) =>
         Record.Foreign?.DiskNodes.GetValueOrDefault(disk) ?? QemuNames.DiskNode(disk);

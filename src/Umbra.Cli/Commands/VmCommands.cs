@@ -4,7 +4,7 @@ using Umbra.Core.Api;
 
 namespace Umbra.Cli.Commands;
 
-/// <summary><c>umbra vm create|attach|start|stop|plug|list|show|delete</c>.</summary>
+/// <summary><c>umbra vm create|attach|start|stop|plug|verify|list|show|delete</c>.</summary>
 internal static class VmCommands
 {
     public static Command Create()
@@ -17,6 +17,7 @@ internal static class VmCommands
             "stop", "Turn a VM off", "stops",
             static vm => vm.Guest is GuestState.Absent or GuestState.ShutDown or GuestState.Dead));
         command.Subcommands.Add(VmPlugCommand.Create());
+        command.Subcommands.Add(VmVerifyCommand.Create());
         command.Subcommands.Add(CreateList());
         command.Subcommands.Add(CreateShow());
         command.Subcommands.Add(CreateDelete());

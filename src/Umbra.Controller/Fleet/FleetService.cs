@@ -56,6 +56,9 @@ public sealed partial class FleetService : IDisposable
     /// <summary>The URL that join tokens carry; set once it is known where the controller listens.</summary>
     public string AdvertiseUrl { get; set; } = "";
 
+    /// <summary>The fleet CA's certificate, PEM: public.</summary>
+    public string AuthorityPem => _authority.CertificatePem;
+
     /// <summary>What time brings: silences, timeouts, takeovers.</summary>
     public void Tick()
     {

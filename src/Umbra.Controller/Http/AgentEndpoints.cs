@@ -16,6 +16,7 @@ internal static class AgentEndpoints
     /// <summary>Adds them.</summary>
     public static void Map(IEndpointRouteBuilder routes, FleetService fleet, CancellationToken stopping)
     {
+        routes.MapGet(ApiPaths.AgentAuthority, context => context.Response.WriteAsync(fleet.AuthorityPem));
         routes.MapPost(ApiPaths.AgentJoin, context => JoinAsync(context, fleet));
         routes.MapPost(ApiPaths.AgentHeartbeat, context => HeartbeatAsync(context, fleet, stopping));
         routes.MapPost(ApiPaths.AgentFence, context => FenceAsync(context, fleet));

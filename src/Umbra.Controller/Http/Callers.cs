@@ -18,6 +18,7 @@ internal static class Callers
     {
         var path = context.Request.Path;
         if (path.Equals(ApiPaths.AgentJoin, StringComparison.OrdinalIgnoreCase)) return null;
+        if (path.Equals(ApiPaths.AgentAuthority, StringComparison.OrdinalIgnoreCase)) return null;
         if (context.Connection.ClientCertificate is not { } certificate) return Problems.NoCertificate;
         if (FleetCertificates.IdentityOf(certificate) is not { } caller) return Problems.NoCertificate;
         context.Items[Key] = caller;

@@ -9,6 +9,12 @@ public static class ApiPaths
     /// <summary>A host asks for its certificate: <see cref="JoinRequest"/>, <see cref="JoinReply"/>.</summary>
     public const string AgentJoin = "/agent/v1/join";
 
+    /// <summary>
+    /// GET, by anybody: the fleet CA's certificate, PEM. A host that joins compares it with its token's fingerprint
+    /// before it tells the secret.
+    /// </summary>
+    public const string AgentAuthority = "/agent/v1/authority";
+
     /// <summary>An agent's report and its desired state: <see cref="AgentHeartbeat"/>, <see cref="HeartbeatAnswer"/>.</summary>
     public const string AgentHeartbeat = "/agent/v1/heartbeat";
 

@@ -122,6 +122,9 @@ public enum VmActionKind
 
     /// <summary>Plug the devices that the definition has and the guest has not.</summary>
     Plug = 5,
+
+    /// <summary>Cut an epoch and compare every page and block of both sides, with the guest paused meanwhile.</summary>
+    Verify = 6,
 }
 
 /// <summary>One thing to do once.</summary>

@@ -43,6 +43,7 @@ public static class ActionPlanner
         VmActionKind.SwapRehearsal => "swap-rehearsal",
         VmActionKind.Takeover => "takeover",
         VmActionKind.TakeoverConsent => "takeover-consent",
+        VmActionKind.Verify => "verify",
         _ => "plug",
     };
 
