@@ -71,6 +71,8 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     /// <summary>The controller has this host as the VM's owner: the fence is won, whoever claimed it.</summary>
     public void OwnerHere(Assignment assignment) => _mailbox.Post(() =>
     {
+        // A claim of this shadow's own is under way, or has won: its answer says the same, and the swap goes its way.
+        if (_session?.Phase is ShadowPhase.Claiming or ShadowPhase.Starting or ShadowPhase.Running) return;
         _assignment = assignment;
         string action = assignment.Action is { Kind: VmActionKind.Takeover } takeover
             ? takeover.Id

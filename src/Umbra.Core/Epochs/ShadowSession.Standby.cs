@@ -53,6 +53,8 @@ public sealed partial class ShadowSession
 
         public List<PhaseTime> Phases { get; } = [];
 
+        public TimeSpan Took(string phase) => Phases.FirstOrDefault(p => p.Name == phase)?.Duration ?? TimeSpan.Zero;
+
         public void Passed(string phase, TimeSpan now)
         {
             PhaseTime? last = Phases.Count > 0 ? Phases[^1] : null;
@@ -138,7 +140,8 @@ public sealed partial class ShadowSession
 
         Phase = ShadowPhase.Running;
         _start.Passed("Resume", now);
-        if (_start.BySwap) _link?.Send(new SwapDone(_start.Action, _start.Generation));
+        if (_start.BySwap)
+            _link?.Send(new SwapDone(_start.Action, _start.Generation, _start.Took("Fence"), _start.Took("Load")));
         Finish(_start.Action, true, $"the VM runs here under {_start.Generation} from {_start.Epoch}", _start.Phases);
     }
 

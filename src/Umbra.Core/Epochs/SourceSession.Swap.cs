@@ -50,6 +50,16 @@ public sealed partial class SourceSession
             Phases.Add(new PhaseTime(phase, _phaseAt - _startedAt, now - _phaseAt));
             _phaseAt = now;
         }
+
+        // The last phase ends when its news is here: the blackout is never told too short.
+        public void PassedOnShadow(SwapDone done, TimeSpan now)
+        {
+            TimeSpan fence = done.Fence < now - _phaseAt ? done.Fence : now - _phaseAt;
+            Passed("Fence", _phaseAt + fence);
+            TimeSpan load = done.Load < now - _phaseAt ? done.Load : now - _phaseAt;
+            Passed("Load", _phaseAt + load);
+            Passed("Resume", now);
+        }
     }
 
     private sealed class ClaimUnderWay(FenceClaim claim, string cause)
@@ -157,6 +167,7 @@ public sealed partial class SourceSession
     {
         if (done.Generation <= _generation) return;
         _claim = null;
+        if (_swap is { Phase: SwapPhase.Permitted } && _swap.Id == done.Swap) _swap.PassedOnShadow(done, now);
         Lose(done.Generation, "the shadow runs the VM", now);
     }
 
@@ -249,7 +260,7 @@ public sealed partial class SourceSession
         if (_swap is not null)
         {
             bool done = _swap.Phase == SwapPhase.Permitted;
-            _swap.Passed("Fence", now);
+            if (_swap.Phases.TrueForAll(static p => p.Name != "Resume")) _swap.Passed("Fence", now);
             EndSwap(done, done ? reason : "the VM was taken over: " + reason, now);
         }
 

@@ -122,6 +122,8 @@ internal static class PairBodies
             case SwapDone m:
                 to.Name(m.Swap, ProtocolLimits.SwapIdBytesMax);
                 to.UInt64(m.Generation.Value);
+                to.Int64(m.Fence.Ticks);
+                to.Int64(m.Load.Ticks);
                 return PairMessageType.SwapDone;
             default:
                 var declined = message as SwapDeclined;
@@ -141,7 +143,8 @@ internal static class PairBodies
         PairMessageType.Heartbeat => new Heartbeat(Generation(ref from), from.Int64()),
         PairMessageType.HeartbeatEcho => new HeartbeatEcho(Generation(ref from), from.Int64()),
         PairMessageType.SwapPermit => new SwapPermit(SwapId(ref from), Generation(ref from), Epoch(ref from)),
-        PairMessageType.SwapDone => new SwapDone(SwapId(ref from), Generation(ref from)),
+        PairMessageType.SwapDone => new SwapDone(
+            SwapId(ref from), Generation(ref from), new TimeSpan(from.Int64()), new TimeSpan(from.Int64())),
         PairMessageType.SwapDeclined => new SwapDeclined(SwapId(ref from), from.Text(ProtocolLimits.TextBytesMax)),
         _ => null,
     };

@@ -152,7 +152,11 @@ public sealed record HeartbeatEcho(Generation Generation, long Stamp) : PairMess
 public sealed record SwapPermit(string Swap, Generation Generation, EpochNumber Epoch) : PairMessage;
 
 /// <summary>Shadow to source: it won the fence and runs the VM under <paramref name="Generation"/>.</summary>
-public sealed record SwapDone(string Swap, Generation Generation) : PairMessage;
+/// <param name="Swap">The swap.</param>
+/// <param name="Generation">Under which it runs.</param>
+/// <param name="Fence">From the permit until the fence was won.</param>
+/// <param name="Load">From then until the device state was loaded and all was ready to run.</param>
+public sealed record SwapDone(string Swap, Generation Generation, TimeSpan Fence, TimeSpan Load) : PairMessage;
 
 /// <summary>Shadow to source: it gives up its claim for good and will not claim under this permit.</summary>
 public sealed record SwapDeclined(string Swap, string Reason) : PairMessage;
