@@ -248,7 +248,7 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         if (changed) Keep();
         if (assignment.Action is not { Kind: VmActionKind.TakeoverConsent } consent || consent.Id == _lastAction) return;
         _lastAction = consent.Id;
-        _session.RequestConsent(consent.Id, assignment.Policy.Lease, BootClock.Now);
+        _session.RequestConsent(consent.Id, assignment.Generation, assignment.Policy.Lease, BootClock.Now);
     }
 
     private void Keep()

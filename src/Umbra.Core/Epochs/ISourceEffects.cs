@@ -21,7 +21,7 @@ public interface ISourceEffects
 
     /// <summary>
     /// Another host runs the VM: this copy is paused for good and is to be destroyed, its taps down. The session does
-    /// nothing any more.
+    /// nothing any more. (A host that has won the VM and is not known to run it yet is no reason to destroy this copy.)
     /// </summary>
     void OwnershipLost(Generation generation, string reason);
 

@@ -180,11 +180,12 @@ public sealed partial class ShadowSession
     /// result carries the generation that is refused from now on, and how long the primary was silent.
     /// </summary>
     /// <param name="action">The action's id.</param>
+    /// <param name="refused">The primary's generation: it and all before it are refused from now on.</param>
     /// <param name="lease">The longest lease that the primary may be running under.</param>
     /// <param name="now">The session's clock.</param>
-    public void RequestConsent(string action, TimeSpan lease, TimeSpan now)
+    public void RequestConsent(string action, Generation refused, TimeSpan lease, TimeSpan now)
     {
-        if (Phase is ShadowPhase.Claiming or ShadowPhase.Starting or ShadowPhase.Running)
+        if (Phase is not (ShadowPhase.Following or ShadowPhase.Permitted))
         {
             Finish(action, false, $"the shadow is {Phase}", []);
             return;
@@ -196,7 +197,6 @@ public sealed partial class ShadowSession
             return;
         }
 
-        Generation refused = _store.Promised;
         CallOutcome promised = _store.Promise(refused.Next);
         if (!promised.Succeeded)
         {
@@ -205,6 +205,7 @@ public sealed partial class ShadowSession
         }
 
         ForgetPermit();
+        _store.Drop();
         if (_link is not null) CloseLink("the shadow has consented to a takeover");
         string silence = $"{refused} is refused; the primary was heard {_witness.Silence(now).TotalSeconds:0.0} s ago";
         Finish(action, true, silence, [], refused);

@@ -45,7 +45,7 @@ public sealed partial class ShadowStore
     private CallOutcome WriteUndo()
     {
         UndoHeader header = new(_end!.Epoch, Committed);
-        UndoLogWriter pages = new(_media, _hash, ShadowVolume.Memory, StoreFiles.UndoPages(_end.Epoch));
+        UndoLogWriter pages = new(_media, _hash, ShadowVolume.Memory, StoreFiles.UndoPages(_end.Epoch), _undoChunk);
         CallOutcome outcome = pages.Begin(header);
         foreach (long page in _staged.SortedPages())
         {
@@ -55,7 +55,7 @@ public sealed partial class ShadowStore
         }
 
         if (outcome.Succeeded) outcome = pages.End();
-        UndoLogWriter blocks = new(_media, _hash, ShadowVolume.Disk, StoreFiles.UndoBlocks(_end.Epoch));
+        UndoLogWriter blocks = new(_media, _hash, ShadowVolume.Disk, StoreFiles.UndoBlocks(_end.Epoch), _undoChunk);
         if (outcome.Succeeded) outcome = blocks.Begin(header);
         foreach (StagedEpoch.Operation operation in _staged.Operations)
         {

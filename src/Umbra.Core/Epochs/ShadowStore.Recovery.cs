@@ -105,11 +105,11 @@ public sealed partial class ShadowStore
     }
 
     private bool IsComplete(ShadowVolume volume, string name) =>
-        new UndoLogReader(_media, _hash, volume, name).ReadIfComplete() is not null;
+        new UndoLogReader(_media, _hash, volume, name, _undoChunk).ReadIfComplete() is not null;
 
     private CallOutcome Replay(ShadowVolume volume, string name, EpochNumber target)
     {
-        UndoLogReader log = new(_media, _hash, volume, name);
+        UndoLogReader log = new(_media, _hash, volume, name, _undoChunk);
         UndoHeader? header = log.ReadIfComplete();
         if (header is null)
         {
@@ -131,7 +131,7 @@ public sealed partial class ShadowStore
         }
 
         if (offset < 0 || offset >= PageCount) return CallOutcome.Failed("an undo log names an unknown page");
-        _media.WritePage(offset, data.IsEmpty ? _zeroBlock.AsSpan(0, Sizes.Page) : data);
+        _media.WritePage(offset, data.IsEmpty ? _zeroPage : data);
         return CallOutcome.Done;
     }
 
@@ -146,9 +146,20 @@ public sealed partial class ShadowStore
 
     private CallOutcome NoteNewBoot()
     {
-        if (_metadata.BootToken == _media.BootToken || _metadata.State == StoreState.Retired) return CallOutcome.Done;
-        StoreState state = _metadata.State == StoreState.Complete ? StoreState.DisksOnly : _metadata.State;
-        return Save(_metadata with { State = state, BootToken = _media.BootToken });
+        if (_metadata.BootToken == _media.BootToken) return CallOutcome.Done;
+
+        // What a VM may have run on is no epoch any more.
+        StoreState state = _metadata.State switch
+        {
+            StoreState.Complete => StoreState.DisksOnly,
+            StoreState.Retired => StoreState.Incomplete,
+            _ => _metadata.State,
+        };
+        return Save(_metadata with
+        {
+            State = state, BootToken = _media.BootToken,
+            Held = state == StoreState.DisksOnly ? _metadata.Held : [],
+        });
     }
 
     // Files of epochs that are not held, and stages of a process that is gone.

@@ -58,7 +58,10 @@ public sealed partial class ShadowStore : IPageSink, IBlockSink
     /// </summary>
     public StoreOutcome Verify(int pagesMax, out bool done)
     {
-        Invariant.Holds(_end is not null, "an epoch is verified after its end");
+        Invariant.Holds(_open is not null && _end is not null, "an epoch is verified after its end");
+        done = true;
+        if (_open.Generation != Promised)
+            return StoreOutcome.Refused(RejectReason.StaleGeneration, $"promised to {Promised} meanwhile");
         done = WritesThrough ? VerifyWritten(pagesMax) : VerifyStaged();
         if (!done) return StoreOutcome.Ok;
         ulong configuration;

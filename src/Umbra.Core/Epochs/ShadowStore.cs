@@ -44,7 +44,8 @@ public sealed partial class ShadowStore
     private readonly ArrayBufferWriter<byte> _configuration = new();
     private readonly byte[] _page = new byte[Sizes.Page];
     private readonly byte[] _block = new byte[Sizes.Block];
-    private readonly byte[] _zeroBlock = new byte[Sizes.Block];
+    private readonly byte[] _zeroPage = new byte[Sizes.Page];
+    private readonly byte[] _undoChunk = new byte[UndoLogWriter.ChunkBytes];
     private StoreMetadata _metadata = new();
     private IReadOnlyList<DiskGeometry> _disks = [];
     private int[] _slots = [];
@@ -63,11 +64,18 @@ public sealed partial class ShadowStore
     /// <param name="codecs">The pair's compressors.</param>
     /// <param name="knownGood">Epochs kept besides the newest.</param>
     public ShadowStore(IShadowMedia media, IContentHash hash, BatchCodecs codecs, int knownGood)
+        : this(media, hash, new PageBatchDecoder(hash, codecs), new BlockBatchDecoder(hash, codecs), knownGood)
+    {
+    }
+
+    /// <summary>As the other one, with decoders (some MiB) that it shares with stores of the same thread.</summary>
+    public ShadowStore(
+        IShadowMedia media, IContentHash hash, PageBatchDecoder pageDecoder, BlockBatchDecoder blockDecoder, int knownGood)
     {
         _media = media;
         _hash = hash;
-        _pageDecoder = new PageBatchDecoder(hash, codecs);
-        _blockDecoder = new BlockBatchDecoder(hash, codecs);
+        _pageDecoder = pageDecoder;
+        _blockDecoder = blockDecoder;
         _staged = new StagedEpoch(media);
         KnownGood = knownGood;
     }

@@ -12,7 +12,7 @@ namespace Umbra.Core.Epochs;
 internal sealed class SourceDiskStream(ISourceDisks disks, SourceOptions options)
 {
     private readonly BlockBatchEncoder _encoder = new(options.Hash, options.Codecs, options.Compression);
-    private readonly byte[] _data = new byte[DiskOperation.DataBytesMax];
+    private byte[] _data = [];
     private readonly ulong[] _zeroHashes = new ulong[2];
     private ulong[][] _hashes = [];
     private PageSet[] _known = [];
@@ -52,6 +52,8 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourceOptions options
     public void BeginAnew()
     {
         Geometry = [.. disks.Geometry];
+        long dataBytes = Math.Min(DiskOperation.DataBytesMax, Geometry.Select(d => d.Bytes).DefaultIfEmpty().Max());
+        if (_data.Length < dataBytes) _data = new byte[dataBytes];
         Follows = false;
         _cut = _unacknowledged = -1;
         _hashes = new ulong[Geometry.Count][];

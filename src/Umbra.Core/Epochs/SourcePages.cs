@@ -18,8 +18,8 @@ internal sealed class SourcePages
     private readonly PageSet _pending;
     private readonly PageSet _known;
     private readonly ulong[] _hashes;
-    private readonly long[] _chunkPages = new long[SessionLimits.PagesPerStep];
-    private readonly byte[] _chunk = new byte[SessionLimits.PagesPerStep * Sizes.Page];
+    private readonly long[] _chunkPages;
+    private readonly byte[] _chunk;
     private readonly long[] _pausePages;
     private readonly byte[] _pauseBuffer;
     private PageSet _sent;
@@ -40,6 +40,9 @@ internal sealed class SourcePages
         _unacknowledged = new PageSet(guest.PageCount);
         _known = new PageSet(guest.PageCount);
         _hashes = new ulong[guest.PageCount];
+        int chunkPages = (int)Math.Min(guest.PageCount, SessionLimits.PagesPerStep);
+        _chunkPages = new long[chunkPages];
+        _chunk = new byte[chunkPages * Sizes.Page];
         int pausePages = (int)Math.Min(guest.PageCount, SessionLimits.PausePages);
         _pausePages = new long[pausePages];
         _pauseBuffer = new byte[(long)pausePages * Sizes.Page];

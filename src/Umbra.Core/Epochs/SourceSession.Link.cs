@@ -104,6 +104,8 @@ public sealed partial class SourceSession
         {
             _pages.SetShadowBlank();
             _disks.SetShadowBlank();
+            _phase = LinkPhase.Hashing;
+            _hashDisk = _disks.Geometry.Count;
             FinishHashing(now);
             return;
         }
@@ -149,7 +151,8 @@ public sealed partial class SourceSession
         }
 
         if (_hashDisk == _disks.Geometry.Count && _hashRequests.Count == 0) FinishHashing(now);
-        return _phase == LinkPhase.Streaming ? now : TimeSpan.MaxValue;
+        if (_phase == LinkPhase.Streaming) return now;
+        return _guestRetryAt > now ? _guestRetryAt : TimeSpan.MaxValue;
     }
 
     private void OnHashes(HashReply reply, TimeSpan now)
@@ -168,8 +171,15 @@ public sealed partial class SourceSession
 
     private void FinishHashing(TimeSpan now)
     {
+        // Without it the log would not tell everything since the hashes were taken.
+        if (now < _guestRetryAt) return;
         CallOutcome started = _disks.StartCopy();
-        if (!started.Succeeded) GuestFailed("starting the disks' copy", started, now);
+        if (!started.Succeeded)
+        {
+            GuestFailed("starting the disks' copy", started, now);
+            return;
+        }
+
         _disksNeedCopy = false;
         _mustResync = false;
         _resyncPending = Math.Max(1, _pages.PendingCount);

@@ -11,6 +11,7 @@ public sealed partial class SourceSession
     private SwapUnderWay? _swap;
     private ClaimUnderWay? _claim;
     private bool _lost;
+    private Generation _yielded;
 
     private enum SwapPhase
     {
@@ -104,18 +105,27 @@ public sealed partial class SourceSession
 
         _claim = null;
         if (answer.Current.Holder == _options.Host) KeepOwnership(answer.Current.Generation, now);
-        else Lose(answer.Current.Generation, $"{answer.Current.Holder} runs the VM", now);
+        else Yield(answer.Current, now);
     }
 
     /// <summary>
-    /// The controller says who may run the VM. When it is another host under a newer generation, this copy stops for
-    /// good; anything older is ignored.
+    /// The controller says who may run the VM; what is older than what the session knows is ignored. Another host: this
+    /// copy stands still, and is lost once the VM <paramref name="runsThere"/>. This host, under a newer generation (the
+    /// other one died before it ran the VM): the guest runs on here.
     /// </summary>
-    public void OnOwnership(Ownership owner, TimeSpan now)
+    public void OnOwnership(Ownership owner, bool runsThere, TimeSpan now)
     {
-        if (_lost || owner.Generation <= _generation || owner.Holder == _options.Host) return;
-        Lose(owner.Generation, $"{owner.Holder} runs the VM", now);
+        if (_lost || owner.Generation <= _generation) return;
+        if (owner.Holder == _options.Host) KeepOwnership(owner.Generation, now);
+        else if (runsThere) Lose(owner.Generation, $"{owner.Holder} runs the VM", now);
+        else Yield(owner, now);
     }
+
+    /// <summary>
+    /// Whether another host has won the VM without being known to run it: the guest stands still, as of
+    /// <see cref="Acknowledged"/> or later, and can be handed back by <see cref="OnOwnership"/>.
+    /// </summary>
+    public bool IsYielded => _yielded != Generation.None;
 
     private string? SwapRefusal()
     {
@@ -182,12 +192,12 @@ public sealed partial class SourceSession
     {
         if (_swap is null) return;
         if (_swap.Phase != SwapPhase.Permitted) EndSwap(false, "the link was lost", now);
-        else if (_claim is null) BeginClaim(_swap.Id, "the link was lost after the permit", now);
+        else if (_claim is null && _yielded == Generation.None) BeginClaim(_swap.Id, "the link was lost after the permit", now);
     }
 
     private TimeSpan TickSwap(TimeSpan now)
     {
-        if (_swap is null || _claim is not null) return TimeSpan.MaxValue;
+        if (_swap is null || _claim is not null || _yielded != Generation.None) return TimeSpan.MaxValue;
         if (now < _swap.Deadline) return _swap.Deadline;
         if (_swap.Phase == SwapPhase.Permitted) BeginClaim(_swap.Id, "the shadow did not run in time", now);
         else EndSwap(false, $"{_swap.Phase} took too long", now);
@@ -235,19 +245,37 @@ public sealed partial class SourceSession
     private void OnStaleGeneration(ShadowHello hello, TimeSpan now)
     {
         CloseLink($"the shadow is promised to {hello.Generation}, the VM runs under {_generation}", now);
-        if (_claim is null && hello.Generation > _generation)
+        if (_claim is null && _yielded == Generation.None && hello.Generation > _generation)
             BeginClaim("regain", "the shadow refuses this generation", now);
     }
 
     private void KeepOwnership(Generation generation, TimeSpan now)
     {
         _generation = generation;
+        _yielded = Generation.None;
+        _claim = null;
         _effects.GenerationRaised(generation);
         _effects.Report("fence.kept", $"this host runs the VM under {generation}");
         if (_paused == PausedBy.Swap) _paused = PausedBy.Nobody;
         if (_swap is not null) EndSwap(false, $"the shadow did not run the VM; it goes on here under {generation}", now);
         LetRun(now);
         if (_link is not null) SendHello(now);
+    }
+
+    // Another host has won the VM, and is not known to run it: until it does, this copy may be the only whole one.
+    private void Yield(Ownership owner, TimeSpan now)
+    {
+        if (_yielded == owner.Generation) return;
+        _yielded = owner.Generation;
+        _claim = null;
+        _paused = PausedBy.Swap;
+        _heldReason = $"{owner.Holder} may run the VM under {owner.Generation}; this copy is kept until it does";
+        _guest.Pause();
+        Mark(new HeldMark(HeldReason.Swap, _generation, "yielded"));
+        _effects.Report("fence.lost", _heldReason);
+        if (_swap is { Phase: SwapPhase.Permitted } swap) swap.Deadline = TimeSpan.MaxValue;
+        else if (_swap is not null) EndSwap(false, _heldReason, now);
+        if (_link is not null) CloseLink(_heldReason, now);
     }
 
     private void Lose(Generation generation, string reason, TimeSpan now)

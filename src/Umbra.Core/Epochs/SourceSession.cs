@@ -27,7 +27,7 @@ public sealed partial class SourceSession
     private readonly SourceDiskStream _disks;
     private readonly EpochWriter _writer;
     private readonly PauseWindow _pauses = new();
-    private readonly ArrayBufferWriter<byte> _deviceState = new(Sizes.MiB);
+    private readonly ArrayBufferWriter<byte> _deviceState = new();
     private readonly List<PendingSync> _syncs = [];
     private ProtectionPolicy _policy;
     private PrimaryLease? _lease;
@@ -90,7 +90,8 @@ public sealed partial class SourceSession
         if (_link is not null) LinkDown("a new connection", now);
         _link = link;
         _lastReceived = _lastHeartbeat = now;
-        if (!_lost) SendHello(now);
+        if (_yielded != Generation.None) CloseLink(_heldReason, now);
+        else if (!_lost) SendHello(now);
     }
 
     /// <summary>The connection is gone.</summary>

@@ -12,15 +12,16 @@ internal readonly record struct UndoHeader(EpochNumber Epoch, EpochNumber Base);
 /// One file of old contents, written whole (and flushed) before anything is overwritten. The file ends with a hash over
 /// all of it, so that a torn one is told from a complete one. Layout in docs/formats/shadow-store.md.
 /// </summary>
+/// <remarks><c>chunk</c> is a buffer of <see cref="ChunkBytes"/> that the log may use until its end.</remarks>
 internal sealed class UndoLogWriter(
-    IShadowMedia media, IContentHash hash, ShadowVolume volume, string name)
+    IShadowMedia media, IContentHash hash, ShadowVolume volume, string name, byte[] chunk)
 {
     internal const uint Magic = 0x55424D55; // "UMBU"
     internal const int HeaderBytes = 32;
     internal const int EntryBytes = 24;
     internal const int ChunkBytes = 256 * Sizes.KiB;
 
-    private readonly byte[] _chunk = new byte[ChunkBytes];
+    private readonly byte[] _chunk = chunk;
     private int _used;
     private long _written;
     private ulong _chain;
@@ -100,10 +101,11 @@ internal sealed class UndoLogWriter(
 }
 
 /// <summary>Reads an undo log back: first whether it is complete, then its entries.</summary>
+/// <remarks><c>chunk</c> is a buffer as the writer's: a log is hashed in pieces of its size.</remarks>
 internal sealed class UndoLogReader(
-    IShadowMedia media, IContentHash hash, ShadowVolume volume, string name)
+    IShadowMedia media, IContentHash hash, ShadowVolume volume, string name, byte[] chunk)
 {
-    private readonly byte[] _chunk = new byte[UndoLogWriter.ChunkBytes];
+    private readonly byte[] _chunk = chunk;
     private long _body;
     private long _read;
     private int _used;

@@ -1,0 +1,319 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Text;
+using Umbra.Core.Basics;
+using Umbra.Core.Deltas;
+using Umbra.Core.Epochs;
+using Umbra.Core.Protocol;
+
+namespace Umbra.Testing.Replication;
+
+/// <summary>What a guest was at a cut: the reference that a shadow is compared with.</summary>
+/// <param name="Cut">Number of the cut.</param>
+/// <param name="Steps">Writes that the guest had made.</param>
+/// <param name="Generation">Whatever the harness wants to remember of it.</param>
+/// <param name="Memory">RAM.</param>
+/// <param name="Disks">Disks by name.</param>
+/// <param name="Configuration">Configuration.</param>
+public sealed record ModelSnapshot(
+    long Cut, long Steps, ulong Generation, byte[] Memory, IReadOnlyDictionary<string, byte[]> Disks,
+    byte[] Configuration);
+
+/// <summary>
+/// A guest in memory: its writes are calls of the harness, dirty pages are tracked exactly, device state carries the
+/// number of the cut and the steps made, so that a shadow can be told by it.
+/// </summary>
+public sealed class ModelGuest : ISourceGuest
+{
+    /// <summary>Bytes of device state.</summary>
+    public const int DeviceStateBytes = 64;
+
+    private readonly byte[] _memory;
+    private readonly PageSet _dirty;
+
+    /// <summary>A guest on this RAM and these disks, running.</summary>
+    public ModelGuest(byte[] memory, IEnumerable<KeyValuePair<string, ModelDisk>> disks, long logBytesMax)
+    {
+        _memory = memory;
+        PageCount = memory.Length / Sizes.Page;
+        _dirty = new PageSet(PageCount);
+        _dirty.AddRange(0, PageCount);
+        ModelDisks = new ModelSourceDisks(this, disks, logBytesMax);
+    }
+
+    /// <summary>Called before every call; see there.</summary>
+    public ModelIntercept Intercept { get; set; } = _ => null;
+
+    /// <summary>Given each snapshot, as the device state is saved.</summary>
+    public Action<ModelSnapshot> Snapshot { get; set; } = _ => { };
+
+    /// <summary>Gives each cut its number.</summary>
+    public Func<long> NextCut { get; set; } = () => 0;
+
+    /// <summary>What <see cref="Resume"/> says besides: a guard that refuses, for instance.</summary>
+    public Func<CallOutcome> MayResume { get; set; } = () => CallOutcome.Done;
+
+    /// <summary>Told about run deadlines.</summary>
+    public Action<TimeSpan?> RunDeadline { get; set; } = _ => { };
+
+    /// <summary>Whether the vCPUs run.</summary>
+    public bool Running { get; set; } = true;
+
+    /// <summary>Whether there is a process at all.</summary>
+    public bool Alive { get; set; } = true;
+
+    /// <summary>Writes made so far.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>The durable note.</summary>
+    public HeldMark? Held { get; set; }
+
+    /// <summary>Remembered in snapshots.</summary>
+    public ulong Generation { get; set; }
+
+    /// <summary>Its disks.</summary>
+    public ModelSourceDisks ModelDisks { get; }
+
+    /// <inheritdoc/>
+    public long PageCount { get; }
+
+    /// <inheritdoc/>
+    public ReadOnlyMemory<byte> Configuration { get; set; } = "{}"u8.ToArray();
+
+    /// <inheritdoc/>
+    public ISourceDisks Disks => ModelDisks;
+
+    /// <summary>Reads the cut's number and the steps from a device state.</summary>
+    public static (long Cut, long Steps) ReadDeviceState(ReadOnlySpan<byte> state) =>
+        (BinaryPrimitives.ReadInt64LittleEndian(state), BinaryPrimitives.ReadInt64LittleEndian(state[8..]));
+
+    /// <summary>The guest writes a word of its RAM.</summary>
+    public void WriteWord(long page, int word, ulong value)
+    {
+        Invariant.Holds(Running, "a paused guest writes nothing");
+        BinaryPrimitives.WriteUInt64LittleEndian(_memory.AsSpan((int)((page * Sizes.Page) + (word * 8))), value);
+        _dirty.Add(page);
+        Steps++;
+    }
+
+    /// <summary>The guest clears a page.</summary>
+    public void ClearPage(long page)
+    {
+        Invariant.Holds(Running, "a paused guest writes nothing");
+        _memory.AsSpan((int)(page * Sizes.Page), Sizes.Page).Clear();
+        _dirty.Add(page);
+        Steps++;
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome TakeDirty(PageSet into)
+    {
+        if (Intercept(nameof(TakeDirty)) is { } failure) return failure;
+        into.UnionWith(_dirty);
+        _dirty.Clear();
+        return Intercept("TakenDirty") ?? CallOutcome.Done;
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome CopyPages(ReadOnlySpan<long> pages, Span<byte> destination)
+    {
+        if (Intercept(nameof(CopyPages)) is { } failure) return failure;
+        for (int i = 0; i < pages.Length; i++)
+        {
+            _memory.AsSpan((int)(pages[i] * Sizes.Page), Sizes.Page).CopyTo(destination[(i * Sizes.Page)..]);
+            if ((i & 7) == 7) Intercept("CopiedPage");
+        }
+
+        return CallOutcome.DoneIn(TimeSpan.FromTicks(pages.Length * 5L));
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome Pause()
+    {
+        if (Intercept(nameof(Pause)) is { } failure) return failure;
+        Running = false;
+        return Intercept("Paused") ?? CallOutcome.DoneIn(TimeSpan.FromMilliseconds(1));
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome Resume()
+    {
+        if (Intercept(nameof(Resume)) is { } failure) return failure;
+        if (!Alive) return CallOutcome.Failed("there is no process");
+        CallOutcome may = MayResume();
+        if (!may.Succeeded) return may;
+        Running = true;
+        return Intercept("Resumed") ?? CallOutcome.DoneIn(TimeSpan.FromMilliseconds(0.5));
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome SaveDeviceState(IBufferWriter<byte> destination)
+    {
+        if (Intercept(nameof(SaveDeviceState)) is { } failure) return failure;
+        if (!Alive) return CallOutcome.Failed("there is no process");
+        Invariant.Holds(!Running, "device state is saved of a paused guest");
+        long cut = NextCut();
+        Span<byte> state = destination.GetSpan(DeviceStateBytes)[..DeviceStateBytes];
+        state.Clear();
+        BinaryPrimitives.WriteInt64LittleEndian(state, cut);
+        BinaryPrimitives.WriteInt64LittleEndian(state[8..], Steps);
+        destination.Advance(DeviceStateBytes);
+        Snapshot(TakeSnapshot(cut));
+        return CallOutcome.DoneIn(TimeSpan.FromMilliseconds(2));
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome MarkHeld(HeldMark mark)
+    {
+        if (Intercept(nameof(MarkHeld)) is { } failure) return failure;
+        Held = mark;
+        return Intercept("Marked") ?? CallOutcome.Done;
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome ClearHeld()
+    {
+        if (Intercept(nameof(ClearHeld)) is { } failure) return failure;
+        Held = null;
+        return Intercept("Cleared") ?? CallOutcome.Done;
+    }
+
+    /// <inheritdoc/>
+    public void SetRunDeadline(TimeSpan? deadline) => RunDeadline(deadline);
+
+    /// <summary>What the guest is now.</summary>
+    public ModelSnapshot TakeSnapshot(long cut) => new(
+        cut, Steps, Generation, [.. _memory],
+        ModelDisks.All.ToDictionary(d => d.Key, d => (byte[])[.. d.Value.Content], StringComparer.Ordinal),
+        Configuration.ToArray());
+
+    /// <summary>A configuration that names its disks.</summary>
+    public static byte[] ConfigurationOf(int revision, IEnumerable<string> disks) =>
+        Encoding.UTF8.GetBytes($"{{\"revision\":{revision},\"disks\":[\"{string.Join("\",\"", disks)}\"]}}");
+}
+
+/// <summary>A model guest's disks: its writes go to the disk and, while mirrored, into the real log.</summary>
+public sealed class ModelSourceDisks : ISourceDisks
+{
+    private readonly ModelGuest _guest;
+    private readonly BlockLog _log;
+    private List<KeyValuePair<string, ModelDisk>> _disks;
+    private int _copyDisk;
+    private long _copyAt;
+
+    internal ModelSourceDisks(ModelGuest guest, IEnumerable<KeyValuePair<string, ModelDisk>> disks, long logBytesMax)
+    {
+        _guest = guest;
+        _disks = [.. disks];
+        _log = new BlockLog(logBytesMax);
+    }
+
+    /// <summary>All of them.</summary>
+    public IReadOnlyList<KeyValuePair<string, ModelDisk>> All => _disks;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DiskGeometry> Geometry => [.. _disks.Select(d => new DiskGeometry(d.Key, d.Value.Content.Length))];
+
+    /// <inheritdoc/>
+    public DiskMirrorState State { get; private set; }
+
+    /// <inheritdoc/>
+    public string Detail => State == DiskMirrorState.Broken ? "the log broke" : "";
+
+    /// <inheritdoc/>
+    public double Progress => State == DiskMirrorState.Ready ? 1 : (double)_copyDisk / Math.Max(1, _disks.Count);
+
+    /// <inheritdoc/>
+    public long End => _log.End;
+
+    /// <summary>Plugs another disk: the mirror has to begin anew.</summary>
+    public void Plug(string id, ModelDisk disk)
+    {
+        _disks = [.. _disks, new(id, disk)];
+        State = DiskMirrorState.Broken;
+    }
+
+    /// <summary>The mirror fails, as by a killed server or an exceeded limit.</summary>
+    public void Break() => State = DiskMirrorState.Broken;
+
+    /// <summary>The guest writes to a disk.</summary>
+    public void Write(int disk, long offset, ReadOnlySpan<byte> data)
+    {
+        Invariant.Holds(_guest.Running, "a paused guest writes nothing");
+        _disks[disk].Value.Write(offset, data);
+        _guest.Steps++;
+        Log(_log.TryWrite(disk, offset, data));
+    }
+
+    /// <summary>The guest discards a range of a disk.</summary>
+    public void Zero(int disk, long offset, int length)
+    {
+        Invariant.Holds(_guest.Running, "a paused guest writes nothing");
+        _disks[disk].Value.Write(offset, new byte[length]);
+        _guest.Steps++;
+        Log(_log.TryZero(disk, offset, length));
+    }
+
+    /// <summary>The mirror's own copy goes on by one piece, if one is under way.</summary>
+    public void CopyStep(int pieceBytes)
+    {
+        if (State != DiskMirrorState.Copying) return;
+        if (_copyDisk < _disks.Count)
+        {
+            byte[] content = _disks[_copyDisk].Value.Content;
+            int bytes = (int)Math.Min(pieceBytes, content.Length - _copyAt);
+            ReadOnlySpan<byte> piece = content.AsSpan((int)_copyAt, bytes);
+            bool zero = piece.IndexOfAnyExcept((byte)0) < 0;
+            Log(zero ? _log.TryZero(_copyDisk, _copyAt, bytes) : _log.TryWrite(_copyDisk, _copyAt, piece));
+            _copyAt += bytes;
+            if (_copyAt == content.Length)
+            {
+                _copyDisk++;
+                _copyAt = 0;
+            }
+        }
+
+        if (State == DiskMirrorState.Copying && _copyDisk == _disks.Count) State = DiskMirrorState.Ready;
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome Restart()
+    {
+        if (_guest.Intercept("Disks.Restart") is { } failure) return failure;
+        _log.Restart();
+        _copyDisk = 0;
+        _copyAt = 0;
+        State = _disks.Count == 0 ? DiskMirrorState.Ready : DiskMirrorState.Copying;
+        return CallOutcome.Done;
+    }
+
+    /// <inheritdoc/>
+    public bool TryRead(long number, Span<byte> data, out DiskOperation operation)
+    {
+        _guest.Intercept("Disks.TryRead");
+        return _log.TryRead(number, data, out operation);
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome Cut(out long end)
+    {
+        end = 0;
+        if (_guest.Intercept("Disks.Cut") is { } failure) return failure;
+        if (State != DiskMirrorState.Ready) return CallOutcome.Failed("the mirror is not complete");
+        Invariant.Holds(!_guest.Running, "disks are cut under a paused guest");
+        end = _log.Cut();
+        return CallOutcome.Done;
+    }
+
+    /// <inheritdoc/>
+    public void Release(long number)
+    {
+        if (State != DiskMirrorState.Broken) _log.Release(number);
+    }
+
+    private void Log(bool taken)
+    {
+        // A log that was never started, or has overflowed, makes the mirror useless until it is restarted.
+        if (State is DiskMirrorState.Copying or DiskMirrorState.Ready && !taken) State = DiskMirrorState.Broken;
+    }
+}
