@@ -1,0 +1,74 @@
+using System.Buffers;
+using Umbra.Core.Basics;
+using Umbra.Core.Epochs;
+using Umbra.Core.Protocol;
+using Umbra.Testing.Replication;
+
+namespace Umbra.Simulation;
+
+/// <summary>A guest with one mistake planted between it and its session.</summary>
+internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGuest, ISourceDisks
+{
+    private byte[] _before = [];
+    private long _readTo;
+
+    public long PageCount => guest.PageCount;
+
+    public ReadOnlyMemory<byte> Configuration => guest.Configuration;
+
+    public ISourceDisks Disks => bug == PlantedBug.UnacknowledgedForgotten ? this : guest.Disks;
+
+    public CallOutcome TakeDirty(PageSet into)
+    {
+        if (bug != PlantedBug.CopyBeforeScan) return guest.TakeDirty(into);
+        _before = guest.TakeSnapshot(0).Memory;
+        guest.Intercept("CopiedPage");
+        return guest.TakeDirty(into);
+    }
+
+    public CallOutcome CopyPages(ReadOnlySpan<long> pages, Span<byte> destination)
+    {
+        if (bug != PlantedBug.CopyBeforeScan) return guest.CopyPages(pages, destination);
+        for (int i = 0; i < pages.Length; i++)
+            _before.AsSpan((int)pages[i] * Sizes.Page, Sizes.Page).CopyTo(destination[(i * Sizes.Page)..]);
+        return CallOutcome.Done;
+    }
+
+    public CallOutcome Pause() => guest.Pause();
+
+    public CallOutcome Resume() => guest.Resume();
+
+    public CallOutcome SaveDeviceState(IBufferWriter<byte> destination) => guest.SaveDeviceState(destination);
+
+    public CallOutcome MarkHeld(HeldMark mark) =>
+        bug == PlantedBug.HeldForgotten ? CallOutcome.Done : guest.MarkHeld(mark);
+
+    public CallOutcome ClearHeld() => guest.ClearHeld();
+
+    public void SetRunDeadline(TimeSpan? deadline) => guest.SetRunDeadline(deadline);
+
+    // Of the disks' log, what was read once is not given out again: a reconnect finds it empty.
+    IReadOnlyList<DiskGeometry> ISourceDisks.Geometry => guest.Disks.Geometry;
+
+    DiskMirrorState ISourceDisks.State => guest.Disks.State;
+
+    string ISourceDisks.Detail => guest.Disks.Detail;
+
+    double ISourceDisks.Progress => guest.Disks.Progress;
+
+    long ISourceDisks.End => guest.Disks.End;
+
+    CallOutcome ISourceDisks.Restart() => guest.Disks.Restart();
+
+    bool ISourceDisks.TryRead(long number, Span<byte> data, out DiskOperation operation)
+    {
+        bool read = guest.Disks.TryRead(number, data, out operation);
+        if (read && number < _readTo) operation = operation with { Kind = DiskOperationKind.Zero };
+        _readTo = Math.Max(_readTo, number + 1);
+        return read;
+    }
+
+    CallOutcome ISourceDisks.Cut(out long end) => guest.Disks.Cut(out end);
+
+    void ISourceDisks.Release(long number) => guest.Disks.Release(number);
+}

@@ -1,0 +1,35 @@
+namespace Umbra.Simulation;
+
+/// <summary>The simulated fleet did something that it never may.</summary>
+public sealed class SimFailureException(string message) : Exception(message);
+
+/// <summary>Mistakes that can be planted, each at one interface, to see that the simulator finds them.</summary>
+public enum PlantedBug
+{
+    /// <summary>None.</summary>
+    None = 0,
+
+    /// <summary>The shadow's disk says that it is flushed, and is not: the acknowledgement comes before the flush.</summary>
+    AcknowledgedBeforeFlush,
+
+    /// <summary>Undo logs are not written.</summary>
+    UndoSkipped,
+
+    /// <summary>The controller lets every claim win.</summary>
+    FenceIgnored,
+
+    /// <summary>Pages are copied as they were before the scan that re-armed them.</summary>
+    CopyBeforeScan,
+
+    /// <summary>The lease is dated from the answer instead of from the request.</summary>
+    LeaseDatedFromAnswer,
+
+    /// <summary>The shadow takes epochs of a generation that it has promised to refuse.</summary>
+    StaleGenerationAccepted,
+
+    /// <summary>Disk operations of an epoch that was not acknowledged are forgotten at a reconnect.</summary>
+    UnacknowledgedForgotten,
+
+    /// <summary>The note that a guest is held is not kept, so that an agent restarted during a swap lets it run.</summary>
+    HeldForgotten,
+}

@@ -1,0 +1,254 @@
+using System.Globalization;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Epochs;
+using Umbra.Core.Protocol;
+using Umbra.Core.Swap;
+using Umbra.Testing.Replication;
+
+namespace Umbra.Simulation;
+
+/// <summary>How a seed went.</summary>
+/// <param name="Seed">The seed.</param>
+/// <param name="Failure">What went wrong; null: nothing.</param>
+/// <param name="Digest">Sum over everything that happened: the same seed gives the same.</param>
+/// <param name="Epochs">Epochs acknowledged.</param>
+/// <param name="Swaps">Swaps that succeeded.</param>
+/// <param name="Takeovers">Takeovers that ran the VM.</param>
+/// <param name="LostVm">Whether the VM was lost, as it may be when both hosts die.</param>
+internal sealed record SimResult(
+    ulong Seed, string? Failure, ulong Digest, int Epochs, int Swaps, int Takeovers, bool LostVm);
+
+/// <summary>
+/// Two hosts, a controller, one VM, and everything that can go wrong with them, in virtual time and out of one seed:
+/// faults for a while, then none, and the pair must be whole again.
+/// </summary>
+internal sealed partial class SimWorld
+{
+    /// <summary>The VM.</summary>
+    public static readonly VmId Vm = new("vm");
+
+    /// <summary>Its lease.</summary>
+    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(1);
+
+    /// <summary>While there are faults, a process dies at one interface call in so many.</summary>
+    public const int CrashOneIn = 6000;
+
+    private const int PageCount = 20;
+
+    private static readonly TimeSpan s_faultsEnd = TimeSpan.FromSeconds(7);
+    private static readonly TimeSpan s_livenessMax = TimeSpan.FromSeconds(60);
+
+    private readonly PriorityQueue<Action, (TimeSpan At, long Order)> _events = new();
+    private readonly SimHost[] _hosts;
+    private readonly TextWriter? _trace;
+    private long _order;
+    private long _cuts;
+    private long _acknowledgedCut = -1;
+    private int _epochs;
+    private int _takeovers;
+    private ulong _digest;
+
+    public SimWorld(ulong seed, PlantedBug bug, TextWriter? trace)
+    {
+        Seed = seed;
+        Bug = bug;
+        _trace = trace;
+        Random = new SimRandom(seed);
+        _hosts = [new SimHost(this, "a"), new SimHost(this, "b")];
+        Policy = new ProtectionPolicy
+        {
+            Interval = TimeSpan.FromMilliseconds(50 + Random.Below(250)),
+            IntervalMax = TimeSpan.FromSeconds(1),
+            ThresholdLowBytes = Random.OneIn(4) ? 2000 : 0,
+            Takeover = TakeoverMode.Automatic,
+            Lease = Lease,
+            ReferenceCacheBytes = Random.Below(12) * Sizes.Page,
+            ResyncBytesPerSecond = Random.OneIn(4) ? 400_000 : 0,
+        };
+        Controller = new SimController(this, _hosts[0].Id, bug);
+    }
+
+    public ulong Seed { get; }
+
+    public PlantedBug Bug { get; }
+
+    public SimRandom Random { get; }
+
+    public SimController Controller { get; }
+
+    public ProtectionPolicy Policy { get; }
+
+    public TimeSpan Now { get; private set; }
+
+    /// <summary>Whether things still go wrong.</summary>
+    public bool Faulty { get; private set; } = true;
+
+    public Dictionary<long, ModelSnapshot> Snapshots { get; } = [];
+
+    public Dictionary<ulong, long> CutOfEpoch { get; } = [];
+
+    public Dictionary<string, VmActionResult> Results { get; } = new(StringComparer.Ordinal);
+
+    public SimResult Run()
+    {
+        string? failure = null;
+        try
+        {
+            Begin();
+            Advance(() => Now >= s_faultsEnd);
+            Heal();
+            failure = Recover();
+        }
+        catch (Exception exception) when (exception is SimFailureException or InvalidOperationException)
+        {
+            failure = $"at {Now.TotalSeconds:0.000} s: {exception.Message}";
+        }
+
+        return new SimResult(
+            Seed, failure, _digest, _epochs,
+            Results.Values.Count(r => r.Succeeded && r.Id.StartsWith("swap", StringComparison.Ordinal)), _takeovers, _lost);
+    }
+
+    public void At(TimeSpan at, Action action) => _events.Enqueue(action, (at < Now ? Now : at, _order++));
+
+    public void In(TimeSpan delay, Action action) => At(Now + delay, action);
+
+    public void Trace(string text)
+    {
+        foreach (char c in text) _digest = (_digest ^ c) * 1099511628211;
+        _digest ^= (ulong)Now.Ticks;
+        _trace?.WriteLine($"{Now.TotalSeconds.ToString("0.000000", CultureInfo.InvariantCulture),11} {text}");
+    }
+
+    public long NextCut() => _cuts++;
+
+    public ISourceGuest Wrapped(ModelGuest guest) => Bug == PlantedBug.None ? guest : new PlantedGuest(guest, Bug);
+
+    public IShadowMedia Wrapped(ModelMedia media) => Bug == PlantedBug.None ? media : new PlantedMedia(media, Bug);
+
+    /// <summary>What a planted mistake makes of a message before its receiver sees it.</summary>
+    public PairMessage Tampered(SimHost host, PairMessage message, TimeSpan now)
+    {
+        if (Bug == PlantedBug.LeaseDatedFromAnswer && message is HeartbeatEcho echo) return echo with { Stamp = now.Ticks };
+        if (Bug != PlantedBug.StaleGenerationAccepted) return message;
+        if (message is ShadowHello answer && host.Agent?.Source is { } source)
+            return answer with { Generation = source.Generation };
+        if (host.Agent?.Shadow is not { } shadow) return message;
+        return message switch
+        {
+            SourceHello m when m.Generation < shadow.Store.Promised => m with { Generation = shadow.Store.Promised },
+            EpochBegin m when m.Generation < shadow.Store.Promised => m with { Generation = shadow.Store.Promised },
+            _ => message,
+        };
+    }
+
+    public void Acknowledged(EpochReport report)
+    {
+        long cut = CutOfEpoch[report.Epoch.Value];
+        _acknowledgedCut = Math.Max(_acknowledgedCut, cut);
+        _epochs++;
+        Trace($"{report.Epoch} (cut {cut}) is acknowledged");
+    }
+
+    /// <summary>A call to the controller; null comes back when it is not known how it went.</summary>
+    public void Call<T>(SimHost host, Func<T> serve, Action<T?> reply) where T : class
+    {
+        bool reaches = CanReachController(host) && !(Faulty && Random.OneIn(30));
+        bool returns = !(Faulty && Random.OneIn(30));
+        TimeSpan there = Random.Between(0.3, 3) + (Faulty && Random.OneIn(20) ? Random.Between(0, 900) : TimeSpan.Zero);
+        TimeSpan back = Random.Between(0.3, 3) + (Faulty && Random.OneIn(8) ? Random.Between(0, 3000) : TimeSpan.Zero);
+        if (!reaches)
+        {
+            In(TimeSpan.FromMilliseconds(700), () => reply(null));
+            return;
+        }
+
+        In(there, () =>
+        {
+            T? answer = Controller.Alive ? serve() : null;
+            if (Controller.Alive && Faulty && Random.OneIn(300)) CrashController();
+            if (answer is null || !returns || !CanReachController(host)) In(TimeSpan.FromMilliseconds(700), () => reply(null));
+            else In(back, () => reply(answer));
+        });
+    }
+
+    /// <summary>Lets the primary's agent on <paramref name="host"/> find its shadow, if they are apart.</summary>
+    public void ConnectIfApart(SimHost host)
+    {
+        SimHost other = Other(host);
+        if (host.Agent is not { Source.IsYielded: false } source || source.Connection is { Dead: false }) return;
+        if (other.Agent?.Shadow is null || Now < _pairCutUntil) return;
+        SimConnection connection = new(this, host, other);
+        _connection = connection;
+        Trace($"{host.Name} connects to {other.Name}");
+        other.Agent.LinkFound(connection);
+        if (host.Agent == source) source.LinkFound(connection);
+    }
+
+    /// <summary>The standby on <paramref name="host"/> is let run: what it runs must be an epoch, and the right one.</summary>
+    public void RunShadow(SimHost host, Generation generation)
+    {
+        ShadowStore store = host.Agent!.Shadow!.Store;
+        Require(store.State == StoreState.Retired, "a shadow is retired before it runs");
+        Require(host.Loaded is not null, "a standby has loaded a device state before it runs");
+        (long cut, long steps) = ModelGuest.ReadDeviceState(host.Loaded);
+        CompareShadow(host, cut);
+        Require(cut >= _acknowledgedCut, $"cut {cut} runs, {_acknowledgedCut} was acknowledged");
+        ModelSnapshot snapshot = Snapshots[cut];
+        host.Guest = NewGuest(host, snapshot.Disks.Keys);
+        host.Guest.Steps = steps;
+        host.Guest.Configuration = snapshot.Configuration;
+        host.Role = SimRole.Primary;
+        host.Generation = generation;
+        host.LastEpoch = store.Committed;
+        host.Guest.Generation = generation.Value;
+        host.SetRunDeadline(host.OwnedSince + Lease);
+        host.Guard();
+        _takeovers++;
+        Trace($"{host.Name}: runs cut {cut} under {generation}");
+    }
+
+    private void Begin()
+    {
+        SimHost first = _hosts[0];
+        first.Role = SimRole.Primary;
+        first.Generation = Controller.Owner.Generation;
+        first.Media.PrepareMemory(PageCount);
+        first.Media.PrepareDisk(new DiskGeometry("disk0", Sizes.Block + 12288));
+        first.Media.PrepareDisk(new DiskGeometry("disk1", 4096));
+        first.Guest = NewGuest(first, first.Media.Disks.Keys);
+        first.Guest.Generation = first.Generation.Value;
+        first.Guest.Configuration = ModelGuest.ConfigurationOf(1, first.Media.Disks.Keys);
+        first.SetRunDeadline(first.LocalNow + Lease);
+        _hosts[1].Role = SimRole.Shadow;
+        foreach (SimHost host in _hosts) _ = new SimAgent(this, host);
+        GuestStep();
+        CopyStep();
+        ControllerStep();
+        PlanFaults();
+    }
+
+    private ModelGuest NewGuest(SimHost host, IEnumerable<string> disks) => new(
+        host.Media.Memory, [.. disks.Select(id => KeyValuePair.Create(id, host.Media.Disks[id]))],
+        Random.OneIn(6) ? 100_000 : Sizes.MiB);
+
+    private void Advance(Func<bool> done)
+    {
+        while (!done())
+        {
+            if (!_events.TryDequeue(out Action? action, out (TimeSpan At, long Order) key))
+                throw new SimFailureException("nothing is left to happen");
+            Now = key.At;
+            action();
+            if (_hosts[0].Runs && _hosts[1].Runs) throw new SimFailureException("two copies of the VM run");
+        }
+    }
+
+    private SimHost Other(SimHost host) => host == _hosts[0] ? _hosts[1] : _hosts[0];
+
+    private static void Require(bool condition, string what)
+    {
+        if (!condition) throw new SimFailureException(what);
+    }
+}

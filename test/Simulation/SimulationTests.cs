@@ -1,0 +1,36 @@
+using Xunit;
+
+namespace Umbra.Simulation;
+
+/// <summary>
+/// A shortened run of the simulator; <c>sim --seeds 20000</c> is the full one. And the proof that it can find what it is
+/// for: each planted mistake must be found within a bounded number of seeds.
+/// </summary>
+public sealed class SimulationTests
+{
+    private const int Seeds = 400;
+
+    [Fact]
+    public void Pairs_survive_every_fault_and_become_whole_again()
+    {
+        SeedRun run = SeedRun.Run(from: 1, Seeds, PlantedBug.None, failuresMax: 3);
+        Assert.True(run.Failures.Count == 0, string.Join('\n', run.Failures));
+        Assert.Equal(Seeds, run.Done);
+        Assert.True(run.Repeated > 0 && run.Epochs > Seeds && run.Swaps > Seeds, "the simulation did something");
+    }
+
+    [Theory]
+    [InlineData(PlantedBug.AcknowledgedBeforeFlush)]
+    [InlineData(PlantedBug.UndoSkipped)]
+    [InlineData(PlantedBug.FenceIgnored)]
+    [InlineData(PlantedBug.CopyBeforeScan)]
+    [InlineData(PlantedBug.LeaseDatedFromAnswer)]
+    [InlineData(PlantedBug.StaleGenerationAccepted)]
+    [InlineData(PlantedBug.UnacknowledgedForgotten)]
+    [InlineData(PlantedBug.HeldForgotten)]
+    public void A_planted_mistake_is_found(PlantedBug bug)
+    {
+        SeedRun run = SeedRun.Run(from: 1, 4000, bug, failuresMax: 1);
+        Assert.True(run.Failures.Count > 0, $"{bug} was not found in {run.Done} seeds");
+    }
+}
