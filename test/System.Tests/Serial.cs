@@ -1,0 +1,4 @@
+using Xunit;
+
+// Labs with real guests: two at a time would measure each other.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
