@@ -51,7 +51,7 @@ public sealed class DemoRun(FleetLab lab, DemoOptions options, Timeline timeline
         VmView view = await _fleet.WaitForVmAsync(Vm, "to run", vm => vm.Guest == GuestState.Running, StepLimit);
         HostDescription host = (await _fleet.FleetAsync()).Hosts.Single(h => h.Name == view.Primary).Description!;
         report.Accelerator = view.Definition.Accelerator;
-        report.QemuVersion = host.QemuVersion;
+        report.QemuVersion = host.QemuVersion.Length > 0 ? host.QemuVersion : null;
         timeline.Say($"guest of {Size(vm.MemoryBytes)} runs on {view.Primary} ({view.Definition.Accelerator})");
     }
 

@@ -11,7 +11,7 @@ public static class ResultTable
         var table = new Table().Border(TableBorder.Rounded).AddColumn("result").AddColumn("value");
         void Row(string name, string? value) =>
             table.AddRow(new Text(name), value is null ? new Text("not measured", "yellow") : new Text(value));
-        Row("guest", $"QEMU {report.QemuVersion}, {report.Accelerator}, {report.MachineCpus} CPUs for all hosts");
+        Row("guest", $"{report.QemuVersion ?? "QEMU"}, {report.Accelerator}, {report.MachineCpus} CPUs for all hosts");
         Row("epochs", report.Epochs is null ? null : $"{report.Epochs} every {report.IntervalMs:0} ms");
         Row("pause", report.PauseMs is not { } pause
             ? null
