@@ -28,8 +28,10 @@ public sealed class DemoRun(FleetLab lab, DemoOptions options, Timeline timeline
         _fleet = await lab.StartFleetAsync(StepLimit);
         timeline.Say("controller and agents are up");
         await CreateAsync();
+        // The shadow is seeded while the guest still boots.
+        Task seeding = SeedAsync();
         await using GuestClient client = await ConnectAsync();
-        await SeedAsync();
+        await seeding;
         await SyncAsync();
         await CompareAsync();
         await SwapAsync(client);
@@ -66,13 +68,14 @@ public sealed class DemoRun(FleetLab lab, DemoOptions options, Timeline timeline
 
     private async Task SeedAsync()
     {
-        int shown = -1;
+        int shown = 0;
         VmView view = await _fleet.WaitForVmAsync(Vm, "to be protected", vm =>
         {
+            if (vm.Protection == ProtectionState.Protected) return true;
             int tenth = (int)((vm.PrimaryStatus?.Sync.Progress ?? 0) * 10);
-            if (vm.Protection == ProtectionState.Seeding && tenth != shown) timeline.Note($"seeding: {tenth * 10} %");
-            shown = tenth;
-            return vm.Protection == ProtectionState.Protected;
+            if (tenth > shown) timeline.Note($"seeding: {tenth * 10} %, while the guest boots");
+            shown = Math.Max(shown, tenth);
+            return false;
         }, StepLimit);
         report.SeedSeconds = view.PrimaryStatus!.Sync.SeedTime.TotalSeconds;
         timeline.Say($"protected: shadow on {view.Shadow}, seeded in {report.SeedSeconds:0.0} s");
