@@ -33,7 +33,7 @@ internal sealed class VmFleet(Func<VmId, VmFleet, VmKeeper> makeKeeper) : IAsync
         lock (_lock)
         {
             _changed = false;
-            return [.. _keepers.Values.Select(k => k.Status).Where(s => s.Role != VmRole.None)];
+            return [.. _keepers.Values.Where(k => k.IsWorthTelling).Select(k => k.Status)];
         }
     }
 

@@ -57,7 +57,10 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     }
 
     /// <summary>Whether another host runs the VM by now: this copy is to be destroyed.</summary>
-    public bool IsLost { get; private set; }
+    public bool IsLost => LostTo != Generation.None;
+
+    /// <summary>Generation under which another host runs the VM; none while this one does.</summary>
+    public Generation LostTo { get; private set; }
 
     /// <summary>Results of actions, newest last.</summary>
     public IReadOnlyList<VmActionResult> Results => _results.All;
@@ -88,6 +91,13 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     public void ControllerConfirmed(TimeSpan sentAt, Generation generation) => _mailbox.Post(() =>
     {
         if (_session?.Generation == generation) _session.ControllerConfirmed(sentAt);
+    });
+
+    /// <summary>The controller says that another host owns the VM, which may not run there yet.</summary>
+    public void OwnedElsewhere(Assignment word) => _mailbox.Post(() =>
+    {
+        if (word.Peer is not { } owner) return;
+        _session?.OnOwnership(new Ownership(word.Generation, owner, ""), runsThere: false, BootClock.Now);
     });
 
     /// <inheritdoc/>
@@ -213,6 +223,8 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         if (_session is null || IsLost) return;
         TimeSpan now = BootClock.Now;
         if (policyChanged) _session.SetPolicy(assignment.Policy, now);
+        if (assignment.Generation > _session.Generation)
+            _session.OnOwnership(new Ownership(assignment.Generation, _services.Host, ""), runsThere: false, now);
         if (assignment.Action is not { } action || action.Id == _lastAction) return;
         _lastAction = action.Id;
         switch (action.Kind)
@@ -243,7 +255,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
 
     void ISourceEffects.OwnershipLost(Generation generation, string reason)
     {
-        IsLost = true;
+        LostTo = generation;
         _services.Report("vm.moved", _paths.Vm, $"another host runs it under {generation}: {reason}");
         _changed();
     }

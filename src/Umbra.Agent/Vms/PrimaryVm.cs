@@ -146,6 +146,8 @@ internal sealed class PrimaryVm : IAsyncDisposable
     /// <summary>Brings replication to what the assignment wants.</summary>
     public async Task UpdateAsync(Assignment assignment, Action changed)
     {
+        // Devices change by plugging alone, and the controller may not know yet what an attach has found.
+        assignment = assignment with { Vm = Record.Assignment.Vm, Attach = null };
         if (assignment != Record.Assignment) Keep(Record with { Assignment = assignment });
         bool wanted = assignment is { Policy.Enabled: true, Peer: not null, PeerEndpoint: not null };
         if (_runner is not null && (!wanted || !_runner.IsFor(assignment)))
@@ -173,6 +175,9 @@ internal sealed class PrimaryVm : IAsyncDisposable
             Qemu.Monitor, before, wanted, VmFiles.HostPaths(wanted, _paths, Record.OwnImages), AttachDeadline);
         if (!changed.IsOk) return changed.Description;
         Keep(Record with { Assignment = Record.Assignment with { Vm = wanted } });
+        // Replication begins anew, with the new devices in its configuration.
+        if (_runner is not null) await _runner.DisposeAsync();
+        _runner = null;
         return "";
     }
 

@@ -4,6 +4,7 @@ using Umbra.Agent.State;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Protocol;
+using Umbra.Linux.Machine;
 
 namespace Umbra.Agent.Vms;
 
@@ -17,6 +18,9 @@ internal sealed class VmKeeper : IAsyncDisposable
 
     /// <summary>A guest that is asked to switch itself off may take this long.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(30);
+
+    /// <summary>For how long a VM is still reported after it has gone from here.</summary>
+    private static readonly TimeSpan GoneTold = TimeSpan.FromSeconds(30);
 
     /// <summary>A copy that lost its VM hears of it from the winner within this, or from the controller's word alone.</summary>
     private static readonly TimeSpan SwapNewsPatience = TimeSpan.FromSeconds(3);
@@ -32,12 +36,15 @@ internal sealed class VmKeeper : IAsyncDisposable
     private Task? _loop;
     private Assignment? _want;
     private bool _wantGone;
+    private string _lastPlug = "";
+    private Generation _floor;
     private volatile PrimaryVm? _primary;
     private volatile ShadowRunner? _shadow;
     private volatile string _trouble = "";
     private VmRecord? _dead;
     private GuestState _deadState = GuestState.Dead;
     private GuestState _reported;
+    private TimeSpan _goneAt = TimeSpan.MinValue / 2;
 
     /// <summary>A keeper of a VM of which there may be nothing here yet.</summary>
     public VmKeeper(VmId vm, AgentServices services, VmFleet fleet)
@@ -48,6 +55,9 @@ internal sealed class VmKeeper : IAsyncDisposable
 
     /// <summary>The VM here, as the controller is to know it.</summary>
     public VmStatus Status => KeeperStatus.Of(_vm, _primary, _shadow, _dead, _deadState, _trouble, _results.All);
+
+    /// <summary>Whether there is something of the VM here, or was a short while ago: its last results must get through.</summary>
+    public bool IsWorthTelling => Status.Role != VmRole.None || BootClock.Now < _goneAt + GoneTold;
 
     /// <summary>Takes up what an earlier agent left, and begins.</summary>
     public void Start()
@@ -169,9 +179,17 @@ internal sealed class VmKeeper : IAsyncDisposable
         bool gone;
         lock (_lock) (want, gone) = (_want, _wantGone);
         if (_shadow is { Promoted: { } promotion } shadow) await PromoteAsync(shadow, promotion);
-        if (_primary is { Runner.IsLost: true }) await DestroyAsync();
+        if (_primary is { Runner: { IsLost: true } lost })
+        {
+            _floor = lost.LostTo;
+            await DestroyAsync();
+        }
+
         if (_primary is { Qemu.IsAlive: false } dead) await BuryAsync(dead);
-        if (gone || want?.Role == VmRole.None) await RemoveAsync();
+        // A word from before the VM went to another host must not start it here again.
+        if (want is not null && want.Generation < _floor) want = null;
+        if (gone) await RemoveAsync();
+        else if (want?.Role == VmRole.None) _primary?.Runner?.OwnedElsewhere(want);
         else if (want?.Role == VmRole.Primary) await BePrimaryAsync(want);
         else if (want?.Role == VmRole.Shadow) await BeShadowAsync(want);
     }
@@ -188,7 +206,7 @@ internal sealed class VmKeeper : IAsyncDisposable
         {
             if (want.Generation < vm.Record.Assignment.Generation) return;
             if (want.Power == DesiredPower.Stopped) await SwitchOffAsync(vm);
-            else await vm.UpdateAsync(want, Changed);
+            else await GoOnAsync(vm, want);
             return;
         }
 
@@ -196,6 +214,24 @@ internal sealed class VmKeeper : IAsyncDisposable
         // the better copy.
         if (want.Power == DesiredPower.Stopped || (_dead is { } dead && want.Generation <= dead.Assignment.Generation)) return;
         await StartAsync(want);
+    }
+
+    private async Task GoOnAsync(PrimaryVm vm, Assignment want)
+    {
+        if (want.Action is { Kind: VmActionKind.Plug } plug && plug.Id != _lastPlug)
+        {
+            _lastPlug = plug.Id;
+            string error = await vm.PlugAsync(want.Vm);
+            _results.Add(new VmActionResult
+            {
+                Id = plug.Id,
+                Succeeded = error.Length == 0,
+                Detail = error.Length == 0 ? "the guest has its new devices" : error,
+            });
+            _fleet.UrgentChange();
+        }
+
+        await vm.UpdateAsync(want, Changed);
     }
 
     private async Task StartAsync(Assignment want)
@@ -258,6 +294,7 @@ internal sealed class VmKeeper : IAsyncDisposable
         {
             Collect(shadow.Results);
             _shadow = null;
+            _goneAt = BootClock.Now;
             await shadow.DestroyAsync();
             _services.Report("shadow.removed", _vm, "its files are gone from this host");
         }
@@ -269,9 +306,9 @@ internal sealed class VmKeeper : IAsyncDisposable
     /// <summary>The winner of a swap says so itself, with the times: wait for that before the loser's end.</summary>
     private async Task WaitForSwapNewsAsync(PrimaryVm vm)
     {
-        TimeSpan deadline = Umbra.Linux.Machine.BootClock.Now + SwapNewsPatience;
+        TimeSpan deadline = BootClock.Now + SwapNewsPatience;
         while (vm.Runner is { IsLost: false, Status.Protection: ProtectionState.Swapping }
-            && Umbra.Linux.Machine.BootClock.Now < deadline)
+            && BootClock.Now < deadline)
         {
             await _wake.WaitAsync(RetryInterval / 10, _stop.Token);
         }
@@ -282,6 +319,7 @@ internal sealed class VmKeeper : IAsyncDisposable
         if (_primary is not { } vm) return;
         if (vm.Runner is { } runner) Collect(runner.Results);
         _primary = null;
+        _goneAt = BootClock.Now;
         await vm.DestroyAsync();
         _services.Report("vm.destroyed", _vm, "the copy that another host has taken over from is gone");
         _fleet.UrgentChange();

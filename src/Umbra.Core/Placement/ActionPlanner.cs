@@ -47,9 +47,10 @@ public static class ActionPlanner
         _ => "plug",
     };
 
+    // Both ends of a swap tell how it went; the old primary has seen all of it.
     private static VmActionResult? ReportedResult(FleetState fleet, VmRecord vm, PendingAction pending) =>
         ResultOn(fleet, pending.Target, vm.Name, pending.Action.Id)
-        ?? ResultOn(fleet, vm.Primary, vm.Name, pending.Action.Id);
+        ?? (pending.Action.Kind == VmActionKind.Swap ? null : ResultOn(fleet, vm.Primary, vm.Name, pending.Action.Id));
 
     private static VmActionResult? ResultOn(FleetState fleet, HostId host, VmId vm, string action) =>
         fleet.StatusOn(host, vm)?.Results.FirstOrDefault(result => result.Id == action);

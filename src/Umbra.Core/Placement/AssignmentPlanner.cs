@@ -16,7 +16,7 @@ public static class AssignmentPlanner
         var removed = new List<VmId>();
         foreach (var vm in fleet.VmsOn(host))
         {
-            if (RoleOf(vm, host) is var role && (role != VmRole.None || ActionFor(vm, host) is not null))
+            if (RoleOf(vm, host) is var role && (role != VmRole.None || ActionFor(vm, host) is not null || !MayDestroy(fleet, vm)))
                 assignments.Add(Assign(fleet, vm, host, role));
             else
                 removed.Add(vm.Name);
@@ -24,6 +24,15 @@ public static class AssignmentPlanner
 
         return (assignments, removed);
     }
+
+    /// <summary>
+    /// Whether copies that are nobody's may go: the VM is deleted or off, or is known to run where it belongs. Until
+    /// then an old copy may be the only whole one.
+    /// </summary>
+    public static bool MayDestroy(FleetState fleet, VmRecord vm) =>
+        vm.Deleting || vm.Power == DesiredPower.Stopped
+        || (fleet.StatusOn(vm.Primary, vm.Name) is { Role: VmRole.Primary } status
+            && status.Generation == vm.Ownership.Generation && status.Guest is not (GuestState.Absent or GuestState.Starting));
 
     /// <summary>The host's part in the VM.</summary>
     public static VmRole RoleOf(VmRecord vm, HostId host)
@@ -46,8 +55,7 @@ public static class AssignmentPlanner
         HostId? peer = role switch
         {
             VmRole.Primary => vm.Shadow,
-            VmRole.Shadow => vm.Primary,
-            _ => null,
+            _ => vm.Primary,
         };
         return new Assignment
         {

@@ -71,7 +71,9 @@ public static class FleetPlanner
             return WhyMove(fleet, vm, shadow) is { } reason ? MoveShadow(fleet, vm, shadow, reason) : null;
         }
 
-        return wanted && HostPlacement.ChooseShadow(fleet, vm).Host is { } host ? PlaceShadow(vm, host) : null;
+        if (!wanted || HostPlacement.ChooseShadow(fleet, vm).Host is not { } host) return null;
+        // An old copy there has to stay until the VM is known to run, and a new shadow would overwrite it.
+        return vm.Remains.Contains(host) && !AssignmentPlanner.MayDestroy(fleet, vm) ? null : PlaceShadow(vm, host);
     }
 
     private static string? WhyMove(FleetState fleet, VmRecord vm, HostId shadow)

@@ -60,8 +60,12 @@ public sealed class FleetPlannerTests
         fleet.Change(vm => vm.AfterFence(answer)).Settle();
         Assert.Equal(VmRole.Primary, fleet.Assigned("b").Role);
         Assert.Equal(new Generation(2), fleet.Assigned("b").Generation);
-        Assert.Equal([new VmId("v")], fleet.Removed("a"));
         Assert.Equal(C, fleet.Record().Shadow);
+        // Until the VM is known to run on b, the copy on a may be the only whole one.
+        Assert.Empty(fleet.Removed("a"));
+        Assert.Equal((VmRole.None, (HostId?)B), (fleet.Assigned("a").Role, fleet.Assigned("a").Peer));
+        fleet.Report("b", FleetBuilder.Primary(generation: 2)).Settle();
+        Assert.Equal([new VmId("v")], fleet.Removed("a"));
     }
 
     [Fact]
@@ -70,6 +74,8 @@ public sealed class FleetPlannerTests
         var fleet = new FleetBuilder().Host("a").Host("b").Vm("v", "a").Settle();
         var answer = Fencing.Decide(fleet.Record().Ownership, new FenceClaim(new Generation(1), B, "swap"));
         fleet.Change(vm => vm.AfterFence(answer)).Settle();
+        Assert.Null(fleet.Record().Shadow);
+        fleet.Report("b", FleetBuilder.Primary(generation: 2)).Settle();
         Assert.Equal(VmRole.Shadow, fleet.Assigned("a").Role);
         Assert.Equal(new Generation(2), fleet.Assigned("a").Generation);
         Assert.Empty(fleet.Removed("a"));
@@ -140,7 +146,7 @@ public sealed class FleetPlannerTests
     [Fact]
     public void Without_protection_the_shadow_goes_and_its_copy_is_destroyed()
     {
-        var fleet = Three().Vm("v", "a").Settle()
+        var fleet = Three().Vm("v", "a").Settle().Report("a", FleetBuilder.Primary())
             .Change(vm => vm.WithPolicy(vm.Policy with { Enabled = false })).Settle();
         Assert.Null(fleet.Record().Shadow);
         Assert.Equal([new VmId("v")], fleet.Removed("b"));
@@ -222,7 +228,7 @@ public sealed class FleetPlannerTests
         fleet.Report("a", new VmStatus
         {
             Vm = new VmId("v"), Role = VmRole.None, Generation = new Generation(2), Guest = GuestState.Absent, Results = [result],
-        }).Settle();
+        }).Report("b", FleetBuilder.Primary(generation: 2)).Settle();
         Assert.Equal([new VmId("v")], fleet.Removed("a"));
         Assert.True(FleetViews.Action(fleet.Record(), "x")!.Result!.Succeeded);
     }

@@ -43,6 +43,8 @@ public sealed class TakeoverPlannerTests
         var assigned = fleet.Assigned("b");
         Assert.Equal((VmRole.Primary, new Generation(2)), (assigned.Role, assigned.Generation));
         Assert.Equal(VmActionKind.Takeover, assigned.Action!.Kind);
+        Assert.Empty(fleet.Removed("a"));
+        fleet.Report("b", FleetBuilder.Primary(generation: 2)).Settle();
         Assert.Equal([new VmId("v")], fleet.Removed("a"));
     }
 
