@@ -40,7 +40,6 @@ internal sealed record AgentServices(
     /// <summary>Notes an event, for the controller and in the log.</summary>
     public void Report(string kind, VmId? vm, string text)
     {
-        Events.Add(kind, vm, text);
-        Log.Happened(kind, vm?.Value ?? "-", text);
+        if (Events.Add(kind, vm, text)) Log.Happened(kind, vm?.Value ?? "-", text);
     }
 }

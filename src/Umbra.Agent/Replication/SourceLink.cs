@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using Umbra.Agent.Links;
 using Umbra.Core.Basics;
+using Umbra.Linux.Machine;
 
 namespace Umbra.Agent.Replication;
 
@@ -33,18 +34,23 @@ internal sealed class SourceLink(AgentServices services, HostId peer, string end
     private async Task ConnectAsync()
     {
         TimeSpan retry = RetryMin;
+        TimeSpan connectedAt = TimeSpan.MinValue / 2;
         try
         {
             while (true)
             {
                 await _wanted.WaitAsync(_stop.Token);
-                while (!await TryConnectAsync())
+                // A connection that did not last counts as one that failed.
+                bool lasted = BootClock.Now > connectedAt + RetryMax;
+                if (lasted) retry = RetryMin;
+                while (!lasted || !await TryConnectAsync())
                 {
+                    lasted = true;
                     await Task.Delay(retry, _stop.Token);
                     retry = retry * 2 < RetryMax ? retry * 2 : RetryMax;
                 }
 
-                retry = RetryMin;
+                connectedAt = BootClock.Now;
             }
         }
         catch (OperationCanceledException)

@@ -273,8 +273,14 @@ public sealed partial class SourceSession
         _guest.Pause();
         Mark(new HeldMark(HeldReason.Swap, _generation, "yielded"));
         _effects.Report("fence.lost", _heldReason);
-        if (_swap is { Phase: SwapPhase.Permitted } swap) swap.Deadline = TimeSpan.MaxValue;
-        else if (_swap is not null) EndSwap(false, _heldReason, now);
+        if (_swap is { Phase: SwapPhase.Permitted } swap)
+        {
+            // The shadow says on this very link that it runs the VM, and how long that took.
+            swap.Deadline = TimeSpan.MaxValue;
+            return;
+        }
+
+        if (_swap is not null) EndSwap(false, _heldReason, now);
         if (_link is not null) CloseLink(_heldReason, now);
     }
 
