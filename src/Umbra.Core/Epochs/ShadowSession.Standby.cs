@@ -69,7 +69,7 @@ public sealed partial class ShadowSession
         if (ticket != _ticket || _standby != Standby.Preparing) return;
         _standby = outcome.Succeeded ? Standby.Ready : Standby.Broken;
         _standbyTrouble = outcome.Detail;
-        _startAgainAt = now + SessionLimits.StandbyRetry;
+        _startAgainAt = outcome.Succeeded ? now : now + SessionLimits.StandbyRetry;
         if (!outcome.Succeeded) _effects.Report("standby.failed", outcome.Detail);
         if (outcome.Succeeded && _loadWanted && _end is null) LoadCommitted();
         if (!outcome.Succeeded) DeclineIfUnclaimed(outcome.Detail);
@@ -81,7 +81,7 @@ public sealed partial class ShadowSession
         if (ticket != _ticket || _standby != Standby.Loading) return;
         _standby = outcome.Succeeded ? Standby.Loaded : Standby.Broken;
         _standbyTrouble = outcome.Detail;
-        _startAgainAt = now + SessionLimits.StandbyRetry;
+        _startAgainAt = outcome.Succeeded ? now : now + SessionLimits.StandbyRetry;
         if (!outcome.Succeeded)
         {
             _effects.Report("standby.failed", outcome.Detail);

@@ -84,7 +84,8 @@ public sealed partial class ShadowStore
     {
         foreach (long page in _staged.SortedPages())
         {
-            _staged.TryReadPage(page, _page);
+            CallOutcome read = _staged.ReadPage(page, _page);
+            if (!read.Succeeded) return read;
             _media.WritePage(page, _page);
         }
 

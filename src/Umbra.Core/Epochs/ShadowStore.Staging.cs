@@ -62,8 +62,21 @@ public sealed partial class ShadowStore : IPageSink, IBlockSink
         done = true;
         if (_open.Generation != Promised)
             return StoreOutcome.Refused(RejectReason.StaleGeneration, $"promised to {Promised} meanwhile");
-        done = WritesThrough ? VerifyWritten(pagesMax) : VerifyStaged();
-        if (!done) return StoreOutcome.Ok;
+        if (WritesThrough)
+        {
+            done = VerifyWritten(pagesMax);
+        }
+        else
+        {
+            CallOutcome staged = VerifyStaged();
+            if (!staged.Succeeded) return StoreOutcome.Storage(staged);
+        }
+
+        return done ? CompareDigest(_end) : StoreOutcome.Ok;
+    }
+
+    private StoreOutcome CompareDigest(EpochEnd end)
+    {
         ulong configuration;
         if (_configuration.WrittenCount > 0)
         {
@@ -77,15 +90,22 @@ public sealed partial class ShadowStore : IPageSink, IBlockSink
             configuration = _hash.Hash(held.WrittenSpan);
         }
 
-        ulong digest = _digest.Finish(_end.Epoch, _ram, _hash.Hash(_deviceState.WrittenSpan), configuration);
-        return digest == _end.Digest
+        ulong digest = _digest.Finish(end.Epoch, _ram, _hash.Hash(_deviceState.WrittenSpan), configuration);
+        return digest == end.Digest
             ? StoreOutcome.Ok
-            : StoreOutcome.Refused(RejectReason.Corrupt, $"digest {digest:x16} is not {_end.Digest:x16}");
+            : StoreOutcome.Refused(RejectReason.Corrupt, $"digest {digest:x16} is not {end.Digest:x16}");
     }
 
     void IPageSink.ReadReference(long page, Span<byte> destination)
     {
-        if (!_staged.TryReadPage(page, destination)) _media.ReadPage(page, destination);
+        if (!_staged.HasPage(page))
+        {
+            _media.ReadPage(page, destination);
+            return;
+        }
+
+        CallOutcome read = _staged.ReadPage(page, destination);
+        if (!read.Succeeded) _stageFailure = read;
     }
 
     void IPageSink.Page(long page, ReadOnlySpan<byte> content, ulong hash)
@@ -128,8 +148,8 @@ public sealed partial class ShadowStore : IPageSink, IBlockSink
 
     private StoreOutcome Taken(BatchOutcome outcome)
     {
-        if (!outcome.IsOk) return StoreOutcome.Refused(RejectReason.Corrupt, outcome.Error);
         if (!_stageFailure.Succeeded) return StoreOutcome.Storage(_stageFailure);
+        if (!outcome.IsOk) return StoreOutcome.Refused(RejectReason.Corrupt, outcome.Error);
         _digest.AddBatch(outcome.Checksum);
         return StoreOutcome.Ok;
     }
@@ -146,17 +166,18 @@ public sealed partial class ShadowStore : IPageSink, IBlockSink
     }
 
     // Everything counts as it was stored, so that a page damaged on its way into the stage is found here.
-    private bool VerifyStaged()
+    private CallOutcome VerifyStaged()
     {
         foreach (long page in _staged.SortedPages())
         {
-            _staged.TryReadPage(page, _page);
+            CallOutcome read = _staged.ReadPage(page, _page);
+            if (!read.Succeeded) return read;
             ulong hash = _hash.Hash(_page);
             _media.ReadPage(page, _page);
             _ram = _ram.Replace(page, _hash.Hash(_page), hash);
         }
 
-        return true;
+        return CallOutcome.Done;
     }
 
     private bool VerifyWritten(int pagesMax)

@@ -12,6 +12,7 @@ public sealed partial class SourceSession
     private string _heldReason = "";
     private bool _stateConfirmed;
     private TimeSpan _runRetryAt;
+    private TimeSpan? _guardMayStopAt;
 
     private enum PausedBy
     {
@@ -62,11 +63,19 @@ public sealed partial class SourceSession
     {
         if (_paused == PausedBy.Swap) return TimeSpan.MaxValue;
         bool leaseHolds = _lease is null || _lease.MayRun(now);
+        if (leaseHolds && _mayRun && _guardMayStopAt is { } stopAt && now >= stopAt)
+        {
+            // The session was late: the guard may have stopped the guest before the answer that holds now came.
+            _held ??= new HeldMark(HeldReason.Lease, _generation, "");
+            _stateConfirmed = false;
+        }
+
         if (!leaseHolds && _paused != PausedBy.Lease) HoldForLease(now);
         if (leaseHolds && _paused == PausedBy.Lease)
         {
             _paused = PausedBy.Nobody;
             _stateConfirmed = false;
+            _runRetryAt = now;
             _effects.Report("lease.regained", "a witness confirmed the lease: the VM runs on");
         }
 
@@ -76,6 +85,7 @@ public sealed partial class SourceSession
             else KeepStill(now);
         }
 
+        _guardMayStopAt = _lease?.Deadline;
         TimeSpan next = _stateConfirmed ? TimeSpan.MaxValue : _runRetryAt;
         return _mayRun && _lease?.Deadline is { } deadline ? Min(next, deadline) : next;
     }

@@ -237,6 +237,7 @@ public sealed partial class SourceSession
     private (ProtectionState State, string Reason) Protection(TimeSpan now)
     {
         if (_lost) return (ProtectionState.Unprotected, "another host runs the VM");
+        if (IsYielded) return (ProtectionState.Unprotected, _heldReason);
         if (_swap is not null && _swap.Phase != SwapPhase.Prepare) return (ProtectionState.Swapping, "a swap is under way");
         if (!_mayRun) return (ProtectionState.Degraded, _heldReason);
         bool holds = _acknowledged != EpochNumber.None;

@@ -41,15 +41,12 @@ internal sealed class StagedEpoch(IShadowMedia media)
         _blockBytes = 0;
     }
 
-    /// <summary>Reads a staged page; false when it is not staged.</summary>
-    public bool TryReadPage(long page, Span<byte> destination)
-    {
-        if (!_slots.TryGetValue(page, out long slot)) return false;
-        CallOutcome outcome = media.ReadFile(
-            ShadowVolume.Memory, StoreFiles.StagedPages, slot * Sizes.Page, destination[..Sizes.Page]);
-        Invariant.Holds(outcome.Succeeded, "a staged page can be read back");
-        return true;
-    }
+    /// <summary>Whether a page is staged.</summary>
+    public bool HasPage(long page) => _slots.ContainsKey(page);
+
+    /// <summary>Reads a staged page.</summary>
+    public CallOutcome ReadPage(long page, Span<byte> destination) => media.ReadFile(
+        ShadowVolume.Memory, StoreFiles.StagedPages, _slots[page] * Sizes.Page, destination[..Sizes.Page]);
 
     /// <summary>Stages a page over an earlier content of it.</summary>
     public CallOutcome WritePage(long page, ReadOnlySpan<byte> content)

@@ -20,5 +20,5 @@ public static class LeaseRules
 
     /// <summary>How long a witness must not have heard of the primary before it may count it as stopped.</summary>
     /// <param name="lease">The longest lease that the primary may be running under.</param>
-    public static TimeSpan WitnessWait(TimeSpan lease) => lease * (1 + 2 * DriftMax) + ReactionMax;
+    public static TimeSpan WitnessWait(TimeSpan lease) => (lease + ReactionMax) * ((1 + DriftMax) / (1 - DriftMax));
 }

@@ -1,0 +1,130 @@
+using Umbra.Core.Api;
+using Umbra.Core.Epochs;
+using Umbra.Core.Protocol;
+using Xunit;
+
+namespace Umbra.Core.Tests.Epochs;
+
+/// <summary>A source session under a lease: when its guest stands still, and when it runs again.</summary>
+public sealed class LeaseHoldingTests
+{
+    private static readonly TimeSpan s_lease = TimeSpan.FromSeconds(2);
+
+    [Fact]
+    public void A_guest_whose_witnesses_are_both_silent_is_paused_and_marked()
+    {
+        PairRig rig = Leased();
+        rig.Loses = _ => true;
+        rig.Run(s_lease + TimeSpan.FromMilliseconds(300));
+        Assert.False(rig.Guest.Running);
+        Assert.Equal(HeldReason.Lease, rig.Guest.Held!.Reason);
+        Assert.Equal(ProtectionState.Degraded, rig.Source.Status(rig.Now).Protection);
+    }
+
+    [Fact]
+    public void The_shadows_word_alone_keeps_the_guest_running()
+    {
+        PairRig rig = Leased();
+        rig.Run(s_lease * 3);
+        Assert.True(rig.Guest.Running);
+    }
+
+    [Fact]
+    public void The_controllers_word_alone_keeps_the_guest_running_and_ends_with_it()
+    {
+        PairRig rig = Leased();
+        rig.Disconnect();
+        for (int n = 0; n < 10; n++)
+        {
+            rig.Source.ControllerConfirmed(rig.Now);
+            rig.Run(TimeSpan.FromMilliseconds(500));
+        }
+
+        Assert.True(rig.Guest.Running);
+        rig.Run(s_lease);
+        Assert.False(rig.Guest.Running);
+        rig.Source.ControllerConfirmed(rig.Now);
+        rig.Run(TimeSpan.FromMilliseconds(5));
+        Assert.True(rig.Guest.Running);
+        Assert.Null(rig.Guest.Held);
+    }
+
+    [Fact]
+    public void An_answer_counts_from_the_sending_of_its_request()
+    {
+        PairRig rig = Leased();
+        rig.Disconnect();
+        TimeSpan sent = rig.Now;
+        rig.Run(TimeSpan.FromSeconds(1.5));
+        rig.Source.ControllerConfirmed(sent);
+        rig.Run(TimeSpan.FromSeconds(0.6));
+        Assert.False(rig.Guest.Running);
+    }
+
+    [Fact]
+    public void The_guard_is_told_the_deadline_that_is_in_force()
+    {
+        PairRig rig = Leased();
+        TimeSpan? told = null;
+        rig.Guest.RunDeadline = deadline => told = deadline;
+        TimeSpan sent = rig.Now + TimeSpan.FromSeconds(1);
+        rig.Source.ControllerConfirmed(sent);
+        Assert.Equal(sent + s_lease, told);
+    }
+
+    [Fact]
+    public void A_guest_that_the_guard_stopped_before_a_late_session_knew_runs_again()
+    {
+        PairRig rig = Leased();
+        rig.Disconnect();
+        rig.Run(TimeSpan.FromMilliseconds(100));
+        rig.Now += TimeSpan.FromSeconds(4);
+        rig.Guest.Running = false;
+        rig.Guest.Held = new HeldMark(HeldReason.Lease, new(1), "");
+        rig.Source.ControllerConfirmed(rig.Now - TimeSpan.FromMilliseconds(10));
+        rig.Run(TimeSpan.FromMilliseconds(5));
+        Assert.True(rig.Guest.Running);
+        Assert.Null(rig.Guest.Held);
+    }
+
+    [Fact]
+    public void A_restarted_agent_waits_for_a_witness_unless_a_lease_is_still_in_force()
+    {
+        PairRig rig = Leased();
+        rig.Disconnect();
+        rig.NewSource(leaseCarried: rig.Now + TimeSpan.FromSeconds(1));
+        rig.Run(TimeSpan.FromMilliseconds(50));
+        Assert.True(rig.Guest.Running);
+        rig.NewSource();
+        rig.Run(TimeSpan.FromMilliseconds(50));
+        Assert.False(rig.Guest.Running);
+        rig.Source.ControllerConfirmed(rig.Now);
+        rig.Run(TimeSpan.FromMilliseconds(5));
+        Assert.True(rig.Guest.Running);
+    }
+
+    [Fact]
+    public void Nothing_is_cut_while_the_lease_is_over()
+    {
+        PairRig rig = Leased();
+        rig.Loses = message => message is HeartbeatEcho;
+        rig.Run(s_lease + TimeSpan.FromMilliseconds(300));
+        Assert.False(rig.Guest.Running);
+        int epochs = rig.SourceSaid.Epochs.Count;
+        rig.Run(TimeSpan.FromMilliseconds(500));
+        Assert.Equal(epochs, rig.SourceSaid.Epochs.Count);
+    }
+
+    private static PairRig Leased()
+    {
+        PairRig rig = new(new ProtectionPolicy
+        {
+            Interval = TimeSpan.FromMilliseconds(100), Takeover = TakeoverMode.Automatic, Lease = s_lease,
+        });
+        rig.Source.ControllerConfirmed(rig.Now);
+        rig.Seed();
+        rig.Run(TimeSpan.FromMilliseconds(300));
+        Assert.True(rig.Guest.Running);
+        return rig;
+    }
+}
