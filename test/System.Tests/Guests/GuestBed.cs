@@ -1,0 +1,172 @@
+using System.Globalization;
+using System.Text.Json;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Lab;
+using Xunit;
+
+namespace Umbra.System.Tests.Guests;
+
+/// <summary>
+/// Three hosts, a controller and one protected guest under load, shared by tests that each leave it running and
+/// protected, on whatever host; one that fails gets the next a new bed.
+/// </summary>
+public sealed class GuestBed : IAsyncDisposable
+{
+    /// <summary>The guest's name.</summary>
+    public const string Name = "guest";
+
+    /// <summary>Longest wait for any one thing.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    private static readonly string[] s_intervalDefault = ["--interval", "100ms"];
+
+    private FleetLab? _lab;
+    private FleetClient? _fleet;
+    private bool _isSound;
+
+    /// <summary>The guest.</summary>
+    public static VmId Vm { get; } = new(Name);
+
+    /// <summary>The lab.</summary>
+    public FleetLab Lab => _lab!;
+
+    /// <summary>The controller's API.</summary>
+    public FleetClient Fleet => _fleet!;
+
+    /// <summary>The guest's own voice.</summary>
+    public GuestConsole Guest { get; private set; } = null!;
+
+    /// <summary>A count of the issue: in full in the long run.</summary>
+    public static int Count(int quick, int full) =>
+        Environment.GetEnvironmentVariable("UMBRA_LONG") == "1" ? full : quick;
+
+    /// <summary>A figure or step, for the test's output.</summary>
+    public static void Say(string text) => TestContext.Current.TestOutputHelper?.WriteLine(
+        string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:HH:mm:ss.fff} {text}"));
+
+    /// <summary>Begins a test: the guest runs and is protected, or the test is skipped with the reason.</summary>
+    public async Task<VmView> BeginAsync(params string[] policy)
+    {
+        if (!Environment.IsPrivilegedProcess) Assert.Skip("network namespaces need root");
+        if (!File.Exists("/usr/bin/qemu-system-x86_64")) Assert.Skip("qemu-system-x86_64 is not installed");
+        if (!_isSound)
+        {
+            await DisposeAsync();
+            await StartAsync();
+        }
+
+        _isSound = false;
+        await UmbraAsync(["protect", Name, .. policy.Length > 0 ? policy : s_intervalDefault]);
+        return await ProtectedAsync();
+    }
+
+    /// <summary>Ends a test that went well.</summary>
+    public void End() => _isSound = true;
+
+    /// <summary>Waits until a VM is protected by epochs that were cut from now on.</summary>
+    public async Task<VmView> ProtectedAsync(VmId? name = null)
+    {
+        VmId vm = name ?? Vm;
+        VmView before = await Fleet.VmAsync(vm);
+        return await Fleet.WaitForVmAsync(
+            vm, "to be protected by new epochs",
+            view => view is { Guest: GuestState.Running, Protection: ProtectionState.Protected, Shadow: not null }
+                && view.PrimaryStatus!.Sync is { Epochs: > 0 } sync
+                && (view.Generation != before.Generation || sync.Acknowledged > (before.PrimaryStatus?.Sync.Acknowledged ?? default)),
+            Patience);
+    }
+
+    /// <summary>A connection to the guest's stream.</summary>
+    public Task<GuestClient> ConnectAsync(string address = GuestImage.AddressDefault) =>
+        GuestClient.ConnectAsync(Lab.ClientDoor, address, Patience);
+
+    /// <summary>Runs the CLI, which must succeed.</summary>
+    public async Task<CommandResult> UmbraAsync(params string[] arguments)
+    {
+        CommandResult result = await Lab.TryUmbraAsync(arguments);
+        string words = string.Join(' ', arguments);
+        Assert.True(result.ExitCode == 0, $"umbra {words}: {result.ExitCode} {result.Error}{result.Output}\n{Lab.Diagnosis()}");
+        return result;
+    }
+
+    /// <summary>Has the CLI do something to a VM once and reads its result, which must be a success.</summary>
+    public async Task<VmActionResult> ActAsync(params string[] arguments)
+    {
+        CommandResult result = await UmbraAsync([.. arguments, "--output", "json"]);
+        VmActionResult done = JsonSerializer.Deserialize<ActionView>(result.Output, FleetJson.Options)!.Result!;
+        Assert.True(done.Succeeded, done.Detail);
+        return done;
+    }
+
+    /// <summary>Every page and block of the shadow equals the primary's, at one epoch.</summary>
+    public async Task<VmActionResult> VerifyAsync(string name = Name)
+    {
+        VmActionResult result = await ActAsync("vm", "verify", name);
+        Assert.Contains("are equal", result.Detail, StringComparison.Ordinal);
+        return result;
+    }
+
+    /// <summary>Swaps, checks where the VM runs now and that its guest finds all it had; the swap's blackout.</summary>
+    public async Task<TimeSpan> SwapAsync(GuestConsole guest, string name = Name)
+    {
+        VmView before = await Fleet.VmAsync(new VmId(name));
+        VmActionResult result = await ActAsync("swap", name);
+        VmView after = await Fleet.WaitForVmAsync(
+            new VmId(name), "to run on its shadow",
+            vm => vm.Primary == before.Shadow && vm.Guest == GuestState.Running, Patience);
+        Assert.Equal(before.Generation.Next, after.Generation);
+        TimeSpan blackout = BlackoutOf(result);
+        Say($"{name}: {before.Primary} -> {after.Primary}, blackout {blackout.TotalMilliseconds:0.0} ms: "
+            + string.Join(", ", result.Phases.Select(p => $"{p.Name} {p.Duration.TotalMilliseconds:0.0}")));
+        await ContentAsync(guest);
+        return blackout;
+    }
+
+    /// <summary>The guest's own check of all its memory and disks finds nothing wrong.</summary>
+    public static async Task<GuestStatus> ContentAsync(GuestConsole guest)
+    {
+        GuestStatus status = await guest.VerifyAsync();
+        Assert.True(
+            status is { RamErrors: 0, DiskErrors: 0, RamVerified: > 0, DiskVerified: > 0 }, $"the guest: {status.FirstError}");
+        return status;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _fleet?.Dispose();
+        if (_lab is not null) await _lab.DisposeAsync();
+        (_fleet, _lab) = (null, null);
+    }
+
+    private static TimeSpan BlackoutOf(VmActionResult swap)
+    {
+        PhaseTime pause = Assert.Single(swap.Phases, phase => phase.Name == "Pause");
+        PhaseTime resume = Assert.Single(swap.Phases, phase => phase.Name == "Resume");
+        return resume.Start + resume.Duration - pause.Start;
+    }
+
+    private async Task StartAsync()
+    {
+        _lab = await FleetLab.CreateAsync(new LabOptions { Hosts = 3 });
+        _fleet = await Lab.StartFleetAsync(Patience);
+        await Fleet.CreateVmAsync(new CreateVmRequest
+        {
+            Definition = GuestImage.Build().Define(Name),
+            Policy = new ProtectionPolicy { Interval = TimeSpan.FromMilliseconds(100) },
+        });
+        await using GuestClient booted = await ConnectAsync();
+        Guest = new GuestConsole(Lab.ClientDoor, GuestImage.AddressDefault);
+        VmView view = await Fleet.WaitForVmAsync(
+            Vm, "to be protected", vm => vm.Protection == ProtectionState.Protected, Patience);
+        Say($"seeded in {view.PrimaryStatus!.Sync.SeedTime.TotalSeconds:0.0} s");
+    }
+}
+
+/// <summary>The tests that share a <see cref="GuestBed"/>.</summary>
+[CollectionDefinition(Name)]
+public sealed class GuestBedTests : ICollectionFixture<GuestBed>
+{
+    public const string Name = "guest bed";
+}

@@ -1,0 +1,71 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Lab;
+using Xunit;
+
+namespace Umbra.System.Tests.Guests;
+
+/// <summary>What a guest on its shadow goes on to do as it would have on its first host.</summary>
+[Collection(GuestBedTests.Name)]
+public sealed class SwapTests(GuestBed bed)
+{
+    [Fact]
+    public async Task A_guest_swapped_from_a_first_host_to_a_second_and_on_to_a_third_keeps_all_it_had()
+    {
+        VmView first = await bed.BeginAsync();
+        await using GuestClient client = await bed.ConnectAsync();
+        string bootId = (await bed.Guest.StatusAsync()).BootId;
+        // Nothing new on the first host: the next shadow can only be on the third.
+        await bed.UmbraAsync("host", "cordon", first.Primary.Value);
+        await bed.SwapAsync(bed.Guest);
+        VmView second = await bed.ProtectedAsync();
+        await bed.SwapAsync(bed.Guest);
+        await bed.UmbraAsync("host", "uncordon", first.Primary.Value);
+        VmView third = await bed.ProtectedAsync();
+        Assert.Equal(3, new HashSet<HostId> { first.Primary, second.Primary, third.Primary }.Count);
+        Assert.Equal(bootId, (await bed.Guest.StatusAsync()).BootId);
+        await client.WaitForLinesAsync(20, GuestBed.Patience);
+        Assert.True(client.Record.IsSound, client.Record.Broken ?? client.Record.Fault);
+        bed.End();
+    }
+
+    [Fact]
+    public async Task A_guest_reboots_on_its_shadow_and_is_protected_on()
+    {
+        await bed.BeginAsync();
+        await bed.SwapAsync(bed.Guest);
+        string before = (await bed.Guest.StatusAsync()).BootId;
+        await RebootAsync();
+        await Wait.UntilAsync(
+            "the guest to boot again", async () => await BootIdAsync() is { } id && id != before, GuestBed.Patience, bed.Lab.Diagnosis);
+        await bed.ProtectedAsync();
+        await bed.VerifyAsync();
+        await GuestBed.ContentAsync(bed.Guest);
+        bed.End();
+    }
+
+    private async Task RebootAsync()
+    {
+        try
+        {
+            await bed.Guest.SendAsync("reboot");
+        }
+        catch (IOException)
+        {
+            // It did so at once, and had no time to answer.
+        }
+    }
+
+    private async Task<string?> BootIdAsync()
+    {
+        try
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+            return (await bed.Guest.StatusAsync().WaitAsync(patience.Token)).BootId;
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            return null;
+        }
+    }
+}
