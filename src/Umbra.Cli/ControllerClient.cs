@@ -54,7 +54,8 @@ internal sealed class ControllerClient : IDisposable
         const string WhatToDo = "give --config FILE, set $UMBRA_CONFIG, or copy the controller's STATE/admin.json to "
             + "~/.config/umbra/client.json";
         if (!File.Exists(path))
-            throw new CliException(ExitCodes.Unreachable, $"there is no credential for a controller at {path}", WhatToDo);
+            throw new CliException(
+                ExitCodes.Unreachable, $"there is no credential for a controller at {path}", WhatToDo);
         try
         {
             var credential = FleetJson.TryDeserialize<ClientCredential>(File.ReadAllBytes(path), out string error)

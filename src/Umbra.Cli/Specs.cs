@@ -32,7 +32,8 @@ internal static class Specs
     public static string ParseName(ArgumentResult result)
     {
         string text = result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
-        if (!Names.IsValid(text)) result.AddError($"'{text}' is no name: 1-63 of a-z 0-9 -, starting with a letter or digit");
+        if (!Names.IsValid(text))
+            result.AddError($"'{text}' is no name: 1-63 of a-z 0-9 -, starting with a letter or digit");
         return text;
     }
 
@@ -51,7 +52,11 @@ internal static class Specs
         int digits = 0;
         while (digits < text.Length && (char.IsAsciiDigit(text[digits]) || text[digits] == '.')) digits++;
         if (!double.TryParse(
-            text.AsSpan(0, digits), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)) return null;
+            text.AsSpan(0, digits), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number))
+        {
+            return null;
+        }
+
         double? milliseconds = text[digits..] switch
         {
             "ms" => number,
@@ -83,7 +88,8 @@ internal static class Specs
     public static NicDefinition Nic(string text, VmId vm, string defaultId)
     {
         var parts = Split("--nic", text, "bridge", "mac", "id");
-        if (!parts.TryGetValue("bridge", out string? bridge)) throw Usage($"--nic {text}: a bridge is needed, as bridge=br0");
+        if (!parts.TryGetValue("bridge", out string? bridge))
+            throw Usage($"--nic {text}: a bridge is needed, as bridge=br0");
         string id = parts.GetValueOrDefault("id", defaultId);
         return new NicDefinition
         {
@@ -99,7 +105,11 @@ internal static class Specs
             int equals = part.IndexOf('=');
             string key = equals < 0 ? part : part[..equals];
             if (equals < 0 || !known.Contains(key))
-                throw Usage($"{option} {text}: '{part}' is not understood; {string.Join(", ", known.ToArray())} are known");
+            {
+                string all = string.Join(", ", known.ToArray());
+                throw Usage($"{option} {text}: '{part}' is not understood; {all} are known");
+            }
+
             if (!parts.TryAdd(key, part[(equals + 1)..])) throw Usage($"{option} {text}: {key} is there twice");
         }
 

@@ -12,7 +12,8 @@ internal static class Text
     public static Table Table(params ReadOnlySpan<string> columns)
     {
         var table = new Table { Border = TableBorder.None };
-        foreach (string column in columns) table.AddColumn(new TableColumn(new Markup(Markup.Escape(column), Style.Parse("bold"))));
+        foreach (string column in columns) table.AddColumn(
+            new TableColumn(new Markup(Markup.Escape(column), Style.Parse("bold"))));
         return table;
     }
 
@@ -24,7 +25,8 @@ internal static class Text
     public static Grid Facts(params IEnumerable<(string Name, string Value)> facts)
     {
         var grid = new Grid().AddColumn(new GridColumn().NoWrap()).AddColumn();
-        foreach (var (name, value) in facts) grid.AddRow(new Markup(Markup.Escape(name), Style.Parse("bold")), new Markup(Markup.Escape(value)));
+        foreach (var (name, value) in facts) grid.AddRow(
+            new Markup(Markup.Escape(name), Style.Parse("bold")), new Markup(Markup.Escape(value)));
         return grid;
     }
 

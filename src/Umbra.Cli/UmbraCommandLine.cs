@@ -6,7 +6,9 @@ using Umbra.Core.Api;
 
 namespace Umbra.Cli;
 
-/// <summary>The whole command line of <c>umbra</c>: its commands, and one place where failures become exit codes.</summary>
+/// <summary>
+/// The whole command line of <c>umbra</c>: its commands, and one place where failures become exit codes.
+/// </summary>
 public static class UmbraCommandLine
 {
     // How long a running controller or agent has to stop cleanly after SIGTERM before the process ends anyway.
@@ -43,7 +45,8 @@ public static class UmbraCommandLine
     /// <summary>All commands.</summary>
     public static RootCommand Create()
     {
-        var root = new RootCommand("Umbra keeps a shadow of each critical VM on other hardware, ready to go on in milliseconds.");
+        var root = new RootCommand(
+            "Umbra keeps a shadow of each critical VM on other hardware, ready to go on in milliseconds.");
         foreach (var option in GlobalOptions.All) root.Options.Add(option);
         IReadOnlyList<Command> commands =
         [

@@ -46,7 +46,8 @@ internal static class Waiting
         {
             var left = deadline - DateTimeOffset.UtcNow;
             if (left <= TimeSpan.Zero) throw new CliException(
-                ExitCodes.Failed, $"no result after {Text.Time(timeout)}; it goes on: 'umbra status {action.Vm}' shows it");
+                ExitCodes.Failed,
+                $"no result after {Text.Time(timeout)}; it goes on: 'umbra status {action.Vm}' shows it");
             run.Progress($"{Text.Word(action.Action.Kind)} is under way on {action.Target}");
             long wait = (long)Math.Min(left.TotalMilliseconds, 5000);
             action = await run.Client.GetAsync<ActionView>($"/vms/{action.Vm}/actions/{id}?wait={wait}", stop)

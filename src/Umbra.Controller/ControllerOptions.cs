@@ -6,7 +6,9 @@ namespace Umbra.Controller;
 /// <summary>What a controller is told at start.</summary>
 public sealed record ControllerOptions
 {
-    /// <summary>Directory of everything that must outlive it: its CA, its database, the administrator's credential.</summary>
+    /// <summary>
+    /// Directory of everything that must outlive it: its CA, its database, the administrator's credential.
+    /// </summary>
     public required string StateDirectory { get; init; }
 
     /// <summary>Where it listens. Port 0 takes a free one.</summary>

@@ -15,12 +15,7 @@ public static class ControllerProcess
     public static async Task<int> RunAsync(
         ControllerOptions options, TextWriter output, TextWriter errors, CancellationToken stop)
     {
-        using var services = new ServiceCollection().AddLogging(static logging => logging.AddSimpleConsole(static console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.UseUtcTimestamp = true;
-        })).BuildServiceProvider();
+        using var services = CreateServices();
         ControllerHost host;
         try
         {
@@ -38,7 +33,8 @@ public static class ControllerProcess
         await using (host.ConfigureAwait(false))
         {
             await output.WriteLineAsync($"controller: {host.Url}").ConfigureAwait(false);
-            await output.WriteLineAsync($"administrator's credential: {host.AdminPath} (umbra --config {host.AdminPath} ...)")
+            await output.WriteLineAsync(
+                $"administrator's credential: {host.AdminPath} (umbra --config {host.AdminPath} ...)")
                 .ConfigureAwait(false);
             await output.WriteLineAsync(
                 "to add a host: 'umbra host token' here, then there 'umbra agent run --join TOKEN --name NAME "
@@ -49,4 +45,12 @@ public static class ControllerProcess
 
         return 0;
     }
+
+    private static ServiceProvider CreateServices() =>
+        new ServiceCollection().AddLogging(static logging => logging.AddSimpleConsole(static console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            console.UseUtcTimestamp = true;
+        })).BuildServiceProvider();
 }

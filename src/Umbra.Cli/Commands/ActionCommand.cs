@@ -36,7 +36,8 @@ internal static class ActionCommand
     private static TimeSpan? Blackout(VmActionResult result)
     {
         var dark = result.Phases.Where(static phase => BlackoutPhases.Contains(phase.Name)).ToList();
-        bool whole = dark.Any(static phase => phase.Name == "Pause") && dark.Any(static phase => phase.Name == "Resume");
+        bool whole = dark.Any(static phase => phase.Name == "Pause")
+            && dark.Any(static phase => phase.Name == "Resume");
         return whole
             ? dark.Max(static phase => phase.Start + phase.Duration) - dark.Min(static phase => phase.Start)
             : null;

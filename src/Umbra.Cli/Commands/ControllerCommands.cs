@@ -29,7 +29,8 @@ internal static class ControllerCommands
         };
         var advertise = new Option<string?>("--advertise")
         {
-            Description = "URL under which hosts and people reach it (default: made of the listen address)", HelpName = "URL",
+            Description = "URL under which hosts and people reach it (default: made of the listen address)",
+            HelpName = "URL",
         };
         var run = new UmbraCommand(
             "run", "Run the controller until it is told to stop (SIGTERM)",
@@ -52,5 +53,6 @@ internal static class ControllerCommands
     private static string CheckUrl(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme == "https"
             ? text.TrimEnd('/')
-            : throw new CliException(ExitCodes.Usage, $"--advertise {text}: a URL is wanted, as https://umbra.example:7410");
+            : throw new CliException(
+                ExitCodes.Usage, $"--advertise {text}: a URL is wanted, as https://umbra.example:7410");
 }

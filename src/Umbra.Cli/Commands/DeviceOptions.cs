@@ -10,17 +10,20 @@ internal static class DeviceOptions
     /// <summary><c>--disk</c>, any number of times.</summary>
     public static Option<string[]> Disks() => new("--disk")
     {
-        Description = "A disk", HelpName = "size=64M[,id=disk0][,path=/file][,format=raw|qcow2]", DefaultValueFactory = static _ => [],
+        Description = "A disk", HelpName = "size=64M[,id=disk0][,path=/file][,format=raw|qcow2]",
+        DefaultValueFactory = static _ => [],
     };
 
     /// <summary><c>--nic</c>, any number of times.</summary>
     public static Option<string[]> Nics() => new("--nic")
     {
-        Description = "An interface", HelpName = "bridge=br0[,mac=52:54:00:..][,id=net0]", DefaultValueFactory = static _ => [],
+        Description = "An interface", HelpName = "bridge=br0[,mac=52:54:00:..][,id=net0]",
+        DefaultValueFactory = static _ => [],
     };
 
     /// <summary>The disks; those without a name get the first free <c>diskN</c>.</summary>
-    public static IReadOnlyList<DiskDefinition> ReadDisks(ParseResult parsed, Option<string[]> option, IEnumerable<string> taken)
+    public static IReadOnlyList<DiskDefinition> ReadDisks(
+        ParseResult parsed, Option<string[]> option, IEnumerable<string> taken)
     {
         var names = new HashSet<string>(taken, StringComparer.Ordinal);
         return [.. parsed.GetValue(option)!.Select(text => Specs.Disk(text, Next("disk", names, text)))];

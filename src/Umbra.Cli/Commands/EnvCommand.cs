@@ -10,12 +10,15 @@ internal static class EnvCommand
     public static Command Create()
     {
         var command = new UmbraCommand(
-            "env", "What this machine allows, and why not; fails when an agent could not run here", "env", "env --output json");
+            "env", "What this machine allows, and why not; fails when an agent could not run here", "env",
+            "env --output json");
         command.SetAction(static parsed =>
         {
             var report = MachineReport.Inspect();
             Screen.Show(parsed, report, Render);
-            return report.Items.Any(static item => item.Need == Need.Required && !item.IsOk) ? ExitCodes.Failed : ExitCodes.Ok;
+            return report.Items.Any(static item => item.Need == Need.Required && !item.IsOk)
+                ? ExitCodes.Failed
+                : ExitCodes.Ok;
         });
         return command;
     }

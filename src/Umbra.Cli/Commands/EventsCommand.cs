@@ -62,7 +62,9 @@ internal static class EventsCommand
             return;
         }
 
-        string about = string.Join(' ', new[] { entry.Vm?.Value, entry.Host is { } host ? $"@{host}" : null }.OfType<string>());
-        run.WriteLine($"{entry.Number,6} {entry.Time:yyyy-MM-dd HH:mm:ss.fff} {entry.Kind,-22} {about,-16} {entry.Text}");
+        string about = string.Join(
+            ' ', new[] { entry.Vm?.Value, entry.Host is { } host ? $"@{host}" : null }.OfType<string>());
+        string head = $"{entry.Number,6} {entry.Time:yyyy-MM-dd HH:mm:ss.fff} {entry.Kind,-22} {about,-16}";
+        run.WriteLine($"{head} {entry.Text}");
     }
 }

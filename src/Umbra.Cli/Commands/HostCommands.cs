@@ -36,7 +36,8 @@ internal static class HostCommands
     {
         var command = new UmbraCommand("show", "One host", "host show a") { Host };
         CommandRun.SetAction(command, static async (run, parsed, stop) => run.Show(
-            await run.Client.GetAsync<HostView>($"/hosts/{parsed.GetValue(Host)}", stop).ConfigureAwait(false), Render));
+            await run.Client.GetAsync<HostView>($"/hosts/{parsed.GetValue(Host)}", stop).ConfigureAwait(false),
+            Render));
         return command;
     }
 
@@ -59,7 +60,8 @@ internal static class HostCommands
         {
             var request = new TokenRequest { Uses = parsed.GetValue(uses) };
             if (parsed.GetValue(validFor) is { } time) request = request with { ValidFor = time };
-            var reply = await run.Client.PostAsync<TokenRequest, TokenReply>("/tokens", request, stop).ConfigureAwait(false);
+            var reply = await run.Client.PostAsync<TokenRequest, TokenReply>("/tokens", request, stop)
+                .ConfigureAwait(false);
             return run.Say(reply, reply.Token);
         });
         return command;
@@ -106,7 +108,8 @@ internal static class HostCommands
         };
         CommandRun.SetAction(command, static async (run, parsed, stop) =>
         {
-            var host = await run.Client.DeleteAsync<HostView>($"/hosts/{parsed.GetValue(Host)}", stop).ConfigureAwait(false);
+            var host = await run.Client.DeleteAsync<HostView>($"/hosts/{parsed.GetValue(Host)}", stop)
+                .ConfigureAwait(false);
             return run.Say(host, $"{host.Name} was struck off");
         });
         return command;
@@ -146,7 +149,9 @@ internal static class HostCommands
 
     private static string StateOf(HostView host)
     {
-        string state = host.Alive ? "alive" : host.Silence is { } silence ? $"silent for {Text.Time(silence)}" : "not heard yet";
+        string state = host.Alive
+            ? "alive"
+            : host.Silence is { } silence ? $"silent for {Text.Time(silence)}" : "not heard yet";
         return host.Cordon is null ? state : state + ", cordoned";
     }
 

@@ -7,13 +7,18 @@ namespace Umbra.Cli.Commands;
 internal static class PolicyOptions
 {
     private static readonly Option<TimeSpan?> Interval = Time("--interval", "Time between epochs, 25ms to 1h");
-    private static readonly Option<TimeSpan?> IntervalMax = Time("--interval-max", "An epoch put off is cut after this");
+    private static readonly Option<TimeSpan?> IntervalMax =
+        Time("--interval-max", "An epoch put off is cut after this");
     private static readonly Option<TimeSpan?> PauseBudget = Time("--pause-budget", "Longest pause of one epoch");
-    private static readonly Option<TimeSpan?> Lease = Time("--lease", "Automatic takeover: an isolated VM pauses after this");
-    private static readonly Option<long?> ThresholdLow = Bytes("--threshold-low", "An epoch with less to send is put off");
-    private static readonly Option<long?> ReferenceCache = Bytes("--reference-cache", "Last-sent pages kept for deltas");
+    private static readonly Option<TimeSpan?> Lease =
+        Time("--lease", "Automatic takeover: an isolated VM pauses after this");
+    private static readonly Option<long?> ThresholdLow =
+        Bytes("--threshold-low", "An epoch with less to send is put off");
+    private static readonly Option<long?> ReferenceCache =
+        Bytes("--reference-cache", "Last-sent pages kept for deltas");
     private static readonly Option<long?> DiskLog = Bytes("--disk-log", "Disk writes kept until acknowledged");
-    private static readonly Option<long?> ResyncRate = Bytes("--resync-rate", "Bytes a second of seeding and resync, 0: all");
+    private static readonly Option<long?> ResyncRate =
+        Bytes("--resync-rate", "Bytes a second of seeding and resync, 0: all");
     private static readonly Option<int?> KnownGood = new("--known-good")
     {
         Description = "Verified epochs kept besides the newest",
@@ -39,7 +44,8 @@ internal static class PolicyOptions
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Option> All { get; } =
     [
-        Interval, IntervalMax, PauseBudget, Takeover, Lease, ThresholdLow, ReferenceCache, DiskLog, ResyncRate, KnownGood,
+        Interval, IntervalMax, PauseBudget, Takeover, Lease, ThresholdLow, ReferenceCache, DiskLog, ResyncRate,
+        KnownGood,
     ];
 
     /// <summary>The policy with what was given on the command line.</summary>

@@ -21,7 +21,8 @@ internal static class ProtectCommand
         {
             string name = parsed.GetValue(VmArgument.Required)!;
             var change = await SetAsync(
-                run, name, policy => PolicyOptions.Apply(parsed, policy) with { Enabled = true }, stop).ConfigureAwait(false);
+                run, name, policy => PolicyOptions.Apply(parsed, policy) with { Enabled = true }, stop)
+                .ConfigureAwait(false);
             if (parsed.GetValue(wait))
             {
                 var vm = await Waiting.ForVmAsync(
@@ -42,7 +43,8 @@ internal static class ProtectCommand
         CommandRun.SetAction(command, static async (run, parsed, stop) =>
         {
             string name = parsed.GetValue(VmArgument.Required)!;
-            var change = await SetAsync(run, name, static policy => policy with { Enabled = false }, stop).ConfigureAwait(false);
+            var change = await SetAsync(run, name, static policy => policy with { Enabled = false }, stop)
+                .ConfigureAwait(false);
             return run.Say(change, change.Changed ? $"{name} is not protected any more" : $"{name} was not protected");
         });
         return command;
@@ -53,6 +55,7 @@ internal static class ProtectCommand
     {
         var vm = await run.Client.GetAsync<VmView>($"/vms/{name}", stop).ConfigureAwait(false);
         var request = new ProtectRequest { Policy = change(vm.Policy) };
-        return await run.Client.PutAsync<ProtectRequest, VmChange>($"/vms/{name}/policy", request, stop).ConfigureAwait(false);
+        return await run.Client.PutAsync<ProtectRequest, VmChange>($"/vms/{name}/policy", request, stop)
+            .ConfigureAwait(false);
     }
 }

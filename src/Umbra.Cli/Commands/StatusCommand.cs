@@ -21,7 +21,11 @@ internal static class StatusCommand
         CommandRun.SetAction(command, async (run, parsed, stop) =>
         {
             if (parsed.GetValue(vm) is { } name)
-                return run.Show(await run.Client.GetAsync<VmView>($"/vms/{name}", stop).ConfigureAwait(false), VmTables.Status);
+            {
+                var view = await run.Client.GetAsync<VmView>($"/vms/{name}", stop).ConfigureAwait(false);
+                return run.Show(view, VmTables.Status);
+            }
+
             return run.Show(await run.Client.GetAsync<FleetView>("/fleet", stop).ConfigureAwait(false), Render);
         });
         return command;
@@ -30,6 +34,7 @@ internal static class StatusCommand
     private static IRenderable Render(FleetView fleet) => new Rows(
         new Markup(Markup.Escape(
             $"{fleet.Hosts.Count(static host => host.Alive)} of {fleet.Hosts.Count} hosts alive, "
-            + $"{fleet.Vms.Count(static vm => vm.Protection == ProtectionState.Protected)} of {fleet.Vms.Count} VMs protected")),
+            + $"{fleet.Vms.Count(static vm => vm.Protection == ProtectionState.Protected)} of {fleet.Vms.Count} VMs "
+            + "protected")),
         VmTables.List(fleet.Vms));
 }

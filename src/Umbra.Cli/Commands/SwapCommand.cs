@@ -8,7 +8,10 @@ internal static class SwapCommand
 {
     public static Command Create()
     {
-        var dryRun = new Option<bool>("--dry-run") { Description = "Everything that can fail, but not the swap itself" };
+        var dryRun = new Option<bool>("--dry-run")
+        {
+            Description = "Everything that can fail, but not the swap itself",
+        };
         var reason = new Option<string>("--reason")
         {
             Description = "Why, for the events", DefaultValueFactory = static _ => "asked for by an operator",

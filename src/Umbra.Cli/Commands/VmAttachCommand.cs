@@ -12,7 +12,8 @@ internal static class VmAttachCommand
         Description = "Host where it runs", Required = true, CustomParser = Specs.ParseName,
     };
 
-    private static readonly Option<int> Process = new("--pid") { Description = "Its QEMU's process id", Required = true };
+    private static readonly Option<int> Process =
+        new("--pid") { Description = "Its QEMU's process id", Required = true };
     private static readonly Option<string> Qmp = new("--qmp")
     {
         Description = "A QMP socket of it that nobody else uses", HelpName = "SOCK", Required = true,
@@ -51,7 +52,8 @@ internal static class VmAttachCommand
             Target = new AttachTarget(parsed.GetValue(Process), parsed.GetValue(Qmp)!, parsed.GetValue(SecondQmp)),
             Policy = PolicyOptions.Apply(parsed, new ProtectionPolicy { Enabled = protect }),
         };
-        var change = await run.Client.PostAsync<AttachVmRequest, VmChange>("/vms/attach", request, stop).ConfigureAwait(false);
+        var change = await run.Client.PostAsync<AttachVmRequest, VmChange>("/vms/attach", request, stop)
+            .ConfigureAwait(false);
         if (parsed.GetValue(Wait))
         {
             var vm = await Waiting.ForVmAsync(
@@ -62,6 +64,7 @@ internal static class VmAttachCommand
         }
 
         string start = change.Changed ? $"{name} is taken over" : $"{name} is there already, just so,";
-        return run.Say(change, $"{start} on {change.Vm.Primary}; {Text.Word(change.Vm.Protection)}: {change.Vm.Reason}");
+        return run.Say(
+            change, $"{start} on {change.Vm.Primary}; {Text.Word(change.Vm.Protection)}: {change.Vm.Reason}");
     }
 }

@@ -12,7 +12,8 @@ internal static class VmCommands
         var command = new UmbraCommand("vm", "VMs of the fleet");
         command.Subcommands.Add(VmCreateCommand.Create());
         command.Subcommands.Add(VmAttachCommand.Create());
-        command.Subcommands.Add(CreatePower("start", "Turn a VM on", "starts", static vm => vm.Guest == GuestState.Running));
+        command.Subcommands.Add(
+            CreatePower("start", "Turn a VM on", "starts", static vm => vm.Guest == GuestState.Running));
         command.Subcommands.Add(CreatePower(
             "stop", "Turn a VM off", "stops",
             static vm => vm.Guest is GuestState.Absent or GuestState.ShutDown or GuestState.Dead));
@@ -42,7 +43,9 @@ internal static class VmCommands
                 change = change with { Vm = vm };
             }
 
-            return run.Say(change, change.Changed ? $"{name} {verbs} on {change.Vm.Primary}" : $"{name}: nothing to do");
+            return run.Say(change, change.Changed
+                ? $"{name} {verbs} on {change.Vm.Primary}"
+                : $"{name}: nothing to do");
         });
         return command;
     }
@@ -51,7 +54,8 @@ internal static class VmCommands
     {
         var command = new UmbraCommand("list", "All VMs", "vm list", "vm list --output json");
         CommandRun.SetAction(command, static async (run, _, stop) => run.Show(
-            await run.Client.GetAsync<VmList>("/vms", stop).ConfigureAwait(false), static list => VmTables.List(list.Vms)));
+            await run.Client.GetAsync<VmList>("/vms", stop).ConfigureAwait(false),
+            static list => VmTables.List(list.Vms)));
         return command;
     }
 
@@ -62,7 +66,8 @@ internal static class VmCommands
             VmArgument.Required,
         };
         CommandRun.SetAction(command, static async (run, parsed, stop) => run.Show(
-            await run.Client.GetAsync<VmView>($"/vms/{parsed.GetValue(VmArgument.Required)}", stop).ConfigureAwait(false),
+            await run.Client.GetAsync<VmView>($"/vms/{parsed.GetValue(VmArgument.Required)}", stop)
+                .ConfigureAwait(false),
             static vm => (IRenderable)VmTables.Show(vm)));
         return command;
     }

@@ -11,7 +11,8 @@ internal static class VmCreateCommand
 
     private static readonly Option<long?> Memory = new("--memory")
     {
-        Description = "RAM (default: 256M)", HelpName = "SIZE", CustomParser = static result => Specs.ParseBytes(result),
+        Description = "RAM (default: 256M)", HelpName = "SIZE",
+        CustomParser = static result => Specs.ParseBytes(result),
     };
 
     private static readonly Option<int> Cpus = new("--cpus")
@@ -21,18 +22,22 @@ internal static class VmCreateCommand
 
     private static readonly Option<string[]> Disks = DeviceOptions.Disks();
     private static readonly Option<string[]> Nics = DeviceOptions.Nics();
-    private static readonly Option<string?> Kernel = new("--kernel") { Description = "Kernel image on every host", HelpName = "FILE" };
-    private static readonly Option<string?> Initrd = new("--initrd") { Description = "Initial RAM disk on every host", HelpName = "FILE" };
+    private static readonly Option<string?> Kernel =
+        new("--kernel") { Description = "Kernel image on every host", HelpName = "FILE" };
+    private static readonly Option<string?> Initrd =
+        new("--initrd") { Description = "Initial RAM disk on every host", HelpName = "FILE" };
     private static readonly Option<string> Append = new("--append")
     {
         Description = "Kernel command line", DefaultValueFactory = static _ => "",
     };
 
-    private static readonly Option<string> Machine = Word("--machine", "QEMU machine type, pinned to a version", Defaults.Machine);
+    private static readonly Option<string> Machine =
+        Word("--machine", "QEMU machine type, pinned to a version", Defaults.Machine);
     private static readonly Option<string> Cpu = Word("--cpu", "QEMU CPU model", Defaults.Cpu);
     private static readonly Option<string> Accelerator = Word("--accelerator", "kvm or tcg", Defaults.Accelerator);
     private static readonly Option<string?> Uuid = new("--uuid") { Description = "SMBIOS UUID" };
-    private static readonly Option<string?> Host = new("--host") { Description = "Host to run it on (default: the best one)" };
+    private static readonly Option<string?> Host =
+        new("--host") { Description = "Host to run it on (default: the best one)" };
     private static readonly Option<bool> NoProtect = new("--no-protect") { Description = "Without a shadow" };
     private static readonly Option<bool> NoStart = new("--no-start") { Description = "Without turning it on" };
     private static readonly Option<bool> Wait = GlobalOptions.Wait("it runs and is protected");
@@ -46,7 +51,8 @@ internal static class VmCreateCommand
             "vm create db --memory 4G --disk size=40G,path=/images/db.qcow2,format=qcow2 --host a --takeover auto",
             "vm create t --kernel /boot/vmlinuz --initrd /boot/initrd --append \"console=ttyS0\" --no-protect")
         {
-            VmArgument.Required, Memory, Cpus, Disks, Nics, Kernel, Initrd, Append, Machine, Cpu, Accelerator, Uuid, Host,
+            VmArgument.Required, Memory, Cpus, Disks, Nics, Kernel, Initrd, Append, Machine, Cpu, Accelerator, Uuid,
+            Host,
             NoProtect, NoStart, Wait, Timeout,
         };
         foreach (var option in PolicyOptions.All) command.Options.Add(option);
@@ -67,7 +73,8 @@ internal static class VmCreateCommand
         }
 
         string start = change.Changed ? $"{name} was created" : $"{name} is there already, just so";
-        return run.Say(change, $"{start} on {change.Vm.Primary}; {Text.Word(change.Vm.Protection)}: {change.Vm.Reason}");
+        return run.Say(
+            change, $"{start} on {change.Vm.Primary}; {Text.Word(change.Vm.Protection)}: {change.Vm.Reason}");
     }
 
     private static bool IsReady(VmView vm, CreateVmRequest request)

@@ -33,7 +33,8 @@ internal static class VmPlugCommand
             Disks = DeviceOptions.ReadDisks(parsed, Disks, vm.Definition.Disks.Select(static disk => disk.Id)),
             Nics = DeviceOptions.ReadNics(parsed, Nics, name, vm.Definition.Nics.Select(static nic => nic.Id)),
         };
-        var change = await run.Client.PostAsync<PlugRequest, VmChange>($"/vms/{name}/plug", request, stop).ConfigureAwait(false);
+        var change = await run.Client.PostAsync<PlugRequest, VmChange>($"/vms/{name}/plug", request, stop)
+            .ConfigureAwait(false);
         if (!change.Changed) return run.Say(change, $"{name} has these devices already");
         if (change.Vm.Action is not { } action || parsed.GetValue(NoWait))
             return run.Say(change, $"{name} gets {Count(request)} with its next start, or as soon as it is told");
@@ -42,5 +43,6 @@ internal static class VmPlugCommand
         return done.Result!.Succeeded ? ExitCodes.Ok : ExitCodes.Failed;
     }
 
-    private static string Count(PlugRequest request) => $"{request.Disks.Count} disks and {request.Nics.Count} interfaces";
+    private static string Count(PlugRequest request) =>
+        $"{request.Disks.Count} disks and {request.Nics.Count} interfaces";
 }

@@ -14,7 +14,8 @@ internal static class VmTables
         {
             table.Row(
                 vm.Definition.Name.Value, Text.Word(vm.Guest), vm.Primary.Value, vm.Shadow?.Value ?? "-",
-                vm.Generation.ToString(), ProtectionOf(vm), vm.PrimaryStatus is { } status ? Text.Time(status.Sync.Lag) : "-",
+                vm.Generation.ToString(), ProtectionOf(vm),
+                vm.PrimaryStatus is { } status ? Text.Time(status.Sync.Lag) : "-",
                 vm.Reason);
         }
 
@@ -39,7 +40,9 @@ internal static class VmTables
             ("primary", $"{vm.Primary}, {vm.Generation}"),
             ("shadow", vm.Shadow?.Value ?? "-"),
             ("protection", $"{ProtectionOf(vm)}: {vm.Reason}"),
-            ("policy", policy.Enabled ? $"every {Text.Time(policy.Interval)}, at most {Text.Time(policy.IntervalMax)}" : "off"),
+            ("policy", policy.Enabled
+                ? $"every {Text.Time(policy.Interval)}, at most {Text.Time(policy.IntervalMax)}"
+                : "off"),
             ("takeover", policy.Takeover == TakeoverMode.Automatic
                 ? $"automatic, lease {Text.Time(policy.Lease)}"
                 : "manual"),
@@ -64,7 +67,8 @@ internal static class VmTables
             ("wire bytes", $"{Text.Bytes(sync.WireBytes)} (ratio {Text.Ratio(sync)})"),
             ("pause", $"mean {Text.Milliseconds(pause.MeanMs)}, p50 {Text.Milliseconds(pause.P50Ms)}, "
                 + $"p99 {Text.Milliseconds(pause.P99Ms)} over {pause.Count} epochs"),
-            ("pause phases", $"stop {Text.Milliseconds(pause.StopMs)}, scan and copy {Text.Milliseconds(pause.ScanCopyMs)}, "
+            ("pause phases", $"stop {Text.Milliseconds(pause.StopMs)}, "
+                + $"scan and copy {Text.Milliseconds(pause.ScanCopyMs)}, "
                 + $"device state {Text.Milliseconds(pause.DeviceStateMs)}, cont {Text.Milliseconds(pause.ContMs)}"),
             ("seed or resync", $"{Text.Percent(sync.Progress)} (first seed took {Text.Time(sync.SeedTime)}; "
                 + $"{sync.ResyncPages} pages, {sync.ResyncBlocks} blocks by hash)"),

@@ -44,7 +44,8 @@ public sealed partial class FleetService
                 "nothing proves that the primary is off: " + string.Join("; ", verdict.Reasons),
                 $"if you know that the host {vm.Primary} is off, say so: --confirm-off {vm.Primary}");
             var plan = TakeoverPlanner.Begin(vm, NewId(), request.Reason, request.ConfirmedOff, _time.GetUtcNow());
-            return Begin(plan.Vm, [.. plan.Events.Select(planned => Event(planned.Kind, name, planned.Host, planned.Text))]);
+            return Begin(
+                plan.Vm, [.. plan.Events.Select(planned => Event(planned.Kind, name, planned.Host, planned.Text))]);
         }
     }
 
@@ -84,7 +85,8 @@ public sealed partial class FleetService
 
     private static ApiProblem? WhyBusy(VmRecord vm) => vm.Action is { } pending
         ? Problems.Refused(
-            $"a {ActionPlanner.EventName(pending.Action.Kind)} is under way since {pending.Started:u}", "wait for its end")
+            $"a {ActionPlanner.EventName(pending.Action.Kind)} is under way since {pending.Started:u}",
+            "wait for its end")
         : null;
 
     private string? WhyNoAction(VmRecord vm, VmActionKind kind)
@@ -94,7 +96,8 @@ public sealed partial class FleetService
         if (vm.Shadow is not { } shadow) return FleetViews.ProtectionOf(_fleet, vm).Reason;
         foreach (var name in new[] { vm.Primary, shadow })
         {
-            if (_fleet.Host(name) is not { } host || !host.IsAlive(_fleet.Now)) return $"the agent of {name} is not heard";
+            if (_fleet.Host(name) is not { } host || !host.IsAlive(_fleet.Now))
+                return $"the agent of {name} is not heard";
         }
 
         return kind is not (VmActionKind.Sync or VmActionKind.Verify) && _fleet.Host(shadow)!.Record.Cordon is { } cordon

@@ -34,19 +34,25 @@ public sealed partial class FleetService
                 Describe(use), "make a new token with 'umbra host token'"));
             if (known is not null && !again) return RefuseJoin(request.Host, Problems.Refused(
                 $"a host called {request.Host} has joined already, with another key",
-                $"if it was set up anew, run 'umbra host forget {request.Host}' first; else give this host another name"));
+                $"if it was set up anew, run 'umbra host forget {request.Host}' first; "
+                + "else give this host another name"));
             if (!again) _store.UseToken(secret, _time.GetUtcNow(), take: true);
             var record = known ?? new HostRecord
             {
                 Name = request.Host, KeyFingerprint = key, Joined = _time.GetUtcNow(),
             };
-            Keep(new FleetChange { Hosts = [record], Events = [Event("host.joined", null, request.Host, "it joined the fleet")] });
+            Keep(new FleetChange
+            {
+                Hosts = [record], Events = [Event("host.joined", null, request.Host, "it joined the fleet")],
+            });
             if (known is null) Add(record);
             return new JoinReply(certificate.ExportCertificatePem(), _authority.CertificatePem);
         }
     }
 
-    /// <summary>Whether <paramref name="keyFingerprint"/> is the key of a host that belongs to the fleet; else why not.</summary>
+    /// <summary>
+    /// Whether <paramref name="keyFingerprint"/> is the key of a host that belongs to the fleet; else why not.
+    /// </summary>
     public ApiProblem? WhyNotHost(HostId host, string keyFingerprint)
     {
         lock (_lock)
@@ -87,7 +93,8 @@ public sealed partial class FleetService
     {
         if (request.Claim.Claimant != caller)
             return Problems.Forbidden($"{caller} may not claim for {request.Claim.Claimant}");
-        if (request.Claim.Request.Length is 0 or > 128) return Problems.Invalid("a claim's request has 1-128 characters");
+        if (request.Claim.Request.Length is 0 or > 128)
+            return Problems.Invalid("a claim's request has 1-128 characters");
         lock (_lock)
         {
             Enter();
@@ -181,7 +188,11 @@ public sealed partial class FleetService
             if (_fleet.Vm(name) is null)
             {
                 if (session.Strangers.Count < HeartbeatItemsMax && session.Strangers.Add(name))
-                    Record(Event("vm.unknown", name, host.Name, "it has a VM that the controller does not know; it is left alone"));
+                {
+                    Record(Event(
+                        "vm.unknown", name, host.Name,
+                            "it has a VM that the controller does not know; it is left alone"));
+                }
             }
             else if (!_fleet.IsOn(name, host.Name) && !IsGone(host, name))
             {

@@ -49,8 +49,12 @@ public sealed partial class FleetService
                 Keep(new FleetChange
                 {
                     Hosts = [record],
-                    Events = [Event(
-                        reason is null ? "host.uncordoned" : "host.cordoned", null, name, reason ?? "it may be used again")],
+                    Events =
+                    [
+                        Event(
+                            reason is null ? "host.uncordoned" : "host.cordoned", null, name,
+                            reason ?? "it may be used again"),
+                    ],
                 });
                 host.Record = record;
                 foreach (var vm in _fleet.Vms) _unsettled.Add(vm.Name);
@@ -76,7 +80,8 @@ public sealed partial class FleetService
             var writes = _fleet.VmsOn(name).Select(vm => new VmWrite(Without(vm, name), vm.Ownership)).ToList();
             Keep(new FleetChange
             {
-                Vms = writes, DeletedHosts = [name], Events = [Event("host.forgotten", null, name, "it was struck off")],
+                Vms = writes, DeletedHosts = [name],
+                Events = [Event("host.forgotten", null, name, "it was struck off")],
             });
             _fleet.Remove(name);
             if (_sessions.Remove(name, out var session)) session.Changed.Pulse();
@@ -99,7 +104,8 @@ public sealed partial class FleetService
             Record(Event("token.created", null, null, $"a join token for {request.Uses} hosts, until {expires:u}"));
         }
 
-        return new TokenReply(new JoinToken(AdvertiseUrl, _authority.Fingerprint, secret).Format(), expires, request.Uses);
+        return new TokenReply(
+            new JoinToken(AdvertiseUrl, _authority.Fingerprint, secret).Format(), expires, request.Uses);
     }
 
     /// <summary>Events after <paramref name="since"/>; waits for one when there is none yet.</summary>
@@ -111,7 +117,8 @@ public sealed partial class FleetService
             var next = _changed.Next;
             var page = _store.ReadEvents(since, limit);
             var left = wait - _time.GetElapsedTime(began);
-            if (page.Events.Count > 0 || !await Signal.WaitAsync(next, left, _time, stop).ConfigureAwait(false)) return page;
+            if (page.Events.Count > 0 || !await Signal.WaitAsync(next, left, _time, stop).ConfigureAwait(false))
+                return page;
         }
     }
 
@@ -119,7 +126,13 @@ public sealed partial class FleetService
     {
         if (vm.Shadow == host) vm = vm.WithoutShadow();
         if (vm.Action?.Target == host)
-            vm = vm.WithResult(new VmActionResult { Id = vm.Action.Action.Id, Succeeded = false, Detail = $"{host} was struck off" });
+        {
+            vm = vm.WithResult(new VmActionResult
+            {
+                Id = vm.Action.Action.Id, Succeeded = false, Detail = $"{host} was struck off",
+            });
+        }
+
         return vm.WithoutRemains(host);
     }
 

@@ -110,7 +110,9 @@ public sealed partial class FleetService
         var errors = VmRules.CheckPlug(vm.Definition, missing);
         if (errors.Count > 0) return Problems.Invalid(errors);
         var next = vm with { Definition = VmRules.WithPlugged(vm.Definition, missing), Changes = vm.Changes + 1 };
-        return vm.Power == DesiredPower.Running ? WithAction(next, VmActionKind.Plug, vm.Primary, "devices were added") : next;
+        return vm.Power == DesiredPower.Running
+            ? WithAction(next, VmActionKind.Plug, vm.Primary, "devices were added")
+            : next;
     }, "vm.plugging", "devices are added");
 
     /// <summary>Deletes it and everything of it on every host.</summary>
@@ -168,10 +170,13 @@ public sealed partial class FleetService
         string? reason = _fleet.Host(name) is { } host
             ? HostPlacement.WhyNotPrimary(_fleet, host, request.Definition)
             : "is not a host of the fleet";
-        return reason is null ? new PlacementChoice(name, []) : new PlacementChoice(null, [new HostRefusal(name, reason)]);
+        return reason is null
+            ? new PlacementChoice(name, [])
+            : new PlacementChoice(null, [new HostRefusal(name, reason)]);
     }
 
-    private static string DigestOf<T>(T request) => Convert.ToHexStringLower(SHA256.HashData(FleetJson.Serialize(request)));
+    private static string DigestOf<T>(T request) =>
+        Convert.ToHexStringLower(SHA256.HashData(FleetJson.Serialize(request)));
 
     private static bool IsSame(DiskDefinition has, DiskDefinition disk) =>
         has with { Address = disk.Address, Bus = disk.Bus } == disk;

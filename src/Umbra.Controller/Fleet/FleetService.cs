@@ -164,7 +164,8 @@ public sealed partial class FleetService : IDisposable
 
     private void Carry(VmRecord vm, VmPlan plan)
     {
-        FleetEvent[] events = [.. plan.Events.Select(planned => Event(planned.Kind, vm.Name, planned.Host, planned.Text))];
+        FleetEvent[] events =
+            [.. plan.Events.Select(planned => Event(planned.Kind, vm.Name, planned.Host, planned.Text))];
         Keep(plan.Gone
             ? new FleetChange { DeletedVms = [vm.Name], Events = events }
             : new FleetChange { Vms = [new VmWrite(plan.Vm, vm.Ownership)], Events = events });

@@ -19,7 +19,8 @@ public static class Problems
     /// <summary>The request breaks a rule.</summary>
     public static ApiProblem Invalid(string detail, string whatToDo = "") => new()
     {
-        Kind = ProblemKind.Invalid, Status = 400, Title = "The request is not valid", Detail = detail, WhatToDo = whatToDo,
+        Kind = ProblemKind.Invalid, Status = 400, Title = "The request is not valid", Detail = detail,
+        WhatToDo = whatToDo,
     };
 
     /// <summary>The request breaks several rules.</summary>
@@ -48,7 +49,8 @@ public static class Problems
     /// <summary>There is no such thing.</summary>
     public static ApiProblem NotFound(string detail, string whatToDo = "") => new()
     {
-        Kind = ProblemKind.NotFound, Status = 404, Title = "There is no such thing", Detail = detail, WhatToDo = whatToDo,
+        Kind = ProblemKind.NotFound, Status = 404, Title = "There is no such thing", Detail = detail,
+        WhatToDo = whatToDo,
     };
 
     /// <summary>It cannot be done as things are.</summary>

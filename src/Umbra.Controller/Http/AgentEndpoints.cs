@@ -7,7 +7,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Controller.Http;
 
-/// <summary>The endpoints of the agents. Who calls is known by the certificate; <see cref="Callers"/> has seen to that.</summary>
+/// <summary>
+/// The endpoints of the agents. Who calls is known by the certificate; <see cref="Callers"/> has seen to that.
+/// </summary>
 internal static class AgentEndpoints
 {
     // A request to join comes from anybody, so it is short.

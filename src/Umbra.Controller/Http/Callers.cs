@@ -6,8 +6,8 @@ using Umbra.Core.Basics;
 namespace Umbra.Controller.Http;
 
 /// <summary>
-/// Who calls: the client certificate, which the handshake has already checked against the fleet's CA, names a host or an
-/// administrator. Agents reach the agents' endpoints, administrators the others; only joining needs nobody's word.
+/// Who calls: the client certificate, which the handshake has already checked against the fleet's CA, names a host or
+/// an administrator. Agents reach the agents' endpoints, administrators the others; only joining needs nobody's word.
 /// </summary>
 internal static class Callers
 {
@@ -22,7 +22,9 @@ internal static class Callers
         if (context.Connection.ClientCertificate is not { } certificate) return Problems.NoCertificate;
         if (FleetCertificates.IdentityOf(certificate) is not { } caller) return Problems.NoCertificate;
         context.Items[Key] = caller;
-        var wanted = path.StartsWithSegments("/agent", StringComparison.OrdinalIgnoreCase) ? FleetRole.Host : FleetRole.Admin;
+        var wanted = path.StartsWithSegments("/agent", StringComparison.OrdinalIgnoreCase)
+            ? FleetRole.Host
+            : FleetRole.Admin;
         if (caller.Role != wanted) return Problems.Forbidden(
             $"this is for a certificate of role {wanted}, and yours is of {caller.Role}".ToLowerInvariant());
         return wanted == FleetRole.Host

@@ -36,7 +36,9 @@ internal static class HttpExchange
     /// <summary>Answers with the value, or with the problem.</summary>
     public static Task WriteAsync<T>(HttpContext context, Outcome<T> outcome)
         where T : class =>
-        outcome.Problem is { } problem ? WriteAsync(context, problem) : WriteAsync(context, 200, "application/json", outcome.Value!);
+        outcome.Problem is { } problem
+            ? WriteAsync(context, problem)
+            : WriteAsync(context, 200, "application/json", outcome.Value!);
 
     /// <summary>Answers with the problem.</summary>
     public static Task WriteAsync(HttpContext context, ApiProblem problem) =>

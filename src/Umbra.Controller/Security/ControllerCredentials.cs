@@ -20,8 +20,8 @@ public static class ControllerCredentials
     }
 
     /// <summary>
-    /// Leaves the administrator's credential in the state directory, or puts <paramref name="url"/> into the one that is
-    /// there; where it is.
+    /// Leaves the administrator's credential in the state directory, or puts <paramref name="url"/> into the one that
+    /// is there; where it is.
     /// </summary>
     public static string WriteAdmin(string stateDirectory, string url, FleetAuthority authority, TimeProvider time)
     {
@@ -45,6 +45,8 @@ public static class ControllerCredentials
         if (credential is null) return null;
         using var certificate = X509Certificate2.CreateFromPem(credential.Certificate);
         var in30Days = time.GetUtcNow().AddDays(30);
-        return FleetCertificates.Verify(certificate, authority.PublicCertificate, in30Days, out _) is null ? null : credential;
+        return FleetCertificates.Verify(certificate, authority.PublicCertificate, in30Days, out _) is null
+            ? null
+            : credential;
     }
 }

@@ -2,13 +2,16 @@ using System.Text;
 
 namespace Umbra.Controller.Security;
 
-/// <summary>Files that only their owner may read (0600), replaced as a whole and on disk before anybody is told.</summary>
+/// <summary>
+/// Files that only their owner may read (0600), replaced as a whole and on disk before anybody is told.
+/// </summary>
 public static class PrivateFiles
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>Makes a directory that only its owner may enter (0700), unless there is one.</summary>
-    public static void CreateDirectory(string path) => Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
+    public static void CreateDirectory(string path) =>
+        Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
 
     /// <summary>Makes an empty file that only its owner may read, unless there is one.</summary>
     public static void CreateEmpty(string path)
@@ -20,7 +23,9 @@ public static class PrivateFiles
         using var file = new FileStream(path, options);
     }
 
-    /// <summary>Writes <paramref name="text"/> to <paramref name="path"/>: the old contents or the new, never half.</summary>
+    /// <summary>
+    /// Writes <paramref name="text"/> to <paramref name="path"/>: the old contents or the new, never half.
+    /// </summary>
     public static void Write(string path, string text)
     {
         string temporary = path + ".new";

@@ -15,7 +15,8 @@ public interface IFleetStore : IDisposable
     FleetRecords Load();
 
     /// <summary>
-    /// Keeps all of <paramref name="change"/> or nothing of it; false: a VM's register is not what the change builds on.
+    /// Keeps all of <paramref name="change"/> or nothing of it; false: a VM's register is not what the change builds
+    /// on.
     /// </summary>
     bool Commit(FleetChange change);
 
@@ -25,7 +26,9 @@ public interface IFleetStore : IDisposable
     /// </summary>
     FenceOutcome? Fence(VmId vm, FenceClaim claim);
 
-    /// <summary>Events with a higher number than <paramref name="since"/>, ascending, at most <paramref name="limit"/>.</summary>
+    /// <summary>
+    /// Events with a higher number than <paramref name="since"/>, ascending, at most <paramref name="limit"/>.
+    /// </summary>
     EventPage ReadEvents(long since, int limit);
 
     /// <summary>Keeps a join token, by its hash.</summary>

@@ -21,6 +21,9 @@ public sealed class SqliteFleetStore : IFleetStore
 
     private const int EventsPruneEvery = 1000;
 
+    // Nobody else may have the file; who finds it locked learns it within this.
+    private const int LockTimeoutSeconds = 2;
+
     private const string Schema = """
         CREATE TABLE hosts (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE vms (
@@ -29,7 +32,8 @@ public sealed class SqliteFleetStore : IFleetStore
         CREATE TABLE events (
             number INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, kind TEXT NOT NULL, vm TEXT, host TEXT,
             text TEXT NOT NULL) STRICT;
-        CREATE TABLE tokens (hash TEXT PRIMARY KEY, expires INTEGER NOT NULL, uses INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE tokens (hash TEXT PRIMARY KEY, expires INTEGER NOT NULL, uses INTEGER NOT NULL)
+            STRICT, WITHOUT ROWID;
         """;
 
     private readonly Lock _lock = new();
@@ -39,12 +43,15 @@ public sealed class SqliteFleetStore : IFleetStore
     /// <exception cref="InvalidDataException">It was written by a newer version.</exception>
     public SqliteFleetStore(string path)
     {
-        var settings = new SqliteConnectionStringBuilder { DataSource = path, Pooling = false };
+        var settings = new SqliteConnectionStringBuilder
+        {
+            DataSource = path, Pooling = false, DefaultTimeout = LockTimeoutSeconds,
+        };
         _connection = new SqliteConnection(settings.ToString());
         try
         {
             _connection.Open();
-            Run("PRAGMA journal_mode = WAL; PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 2000;");
+            Run("PRAGMA journal_mode = WAL; PRAGMA locking_mode = EXCLUSIVE;");
             Migrate(path);
         }
         catch
@@ -59,7 +66,8 @@ public sealed class SqliteFleetStore : IFleetStore
     {
         lock (_lock)
         {
-            var hosts = Query("SELECT record FROM hosts ORDER BY name", static row => Parse<HostRecord>(row.GetString(0)));
+            var hosts = Query(
+                "SELECT record FROM hosts ORDER BY name", static row => Parse<HostRecord>(row.GetString(0)));
             var vms = Query("SELECT record, generation, holder, request FROM vms ORDER BY name", ReadVm);
             return new FleetRecords(hosts, vms);
         }
@@ -70,8 +78,8 @@ public sealed class SqliteFleetStore : IFleetStore
     {
         lock (_lock)
         {
-            bool eventsOnly = change.Vms.Count + change.DeletedVms.Count + change.Hosts.Count + change.DeletedHosts.Count == 0;
-            using var transaction = Begin(durable: !eventsOnly);
+            int records = change.Vms.Count + change.DeletedVms.Count + change.Hosts.Count + change.DeletedHosts.Count;
+            using var transaction = Begin(durable: records > 0);
             foreach (var vm in change.Vms)
             {
                 if (!Write(vm)) return false;

@@ -2,7 +2,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Core.Api;
 
-/// <summary>POST <c>/api/v1/vms</c>: creates and starts a VM; an identical one that exists already is left alone.</summary>
+/// <summary>
+/// POST <c>/api/v1/vms</c>: creates and starts a VM; an identical one that exists already is left alone.
+/// </summary>
 public sealed record CreateVmRequest
 {
     /// <summary>The VM.</summary>
@@ -63,7 +65,9 @@ public sealed record ActionRequest
     public string Reason { get; init; } = "asked for by an operator";
 }
 
-/// <summary>POST <c>/api/v1/vms/NAME/takeover</c>: runs the shadow's last epoch, given proof that the primary is off.</summary>
+/// <summary>
+/// POST <c>/api/v1/vms/NAME/takeover</c>: runs the shadow's last epoch, given proof that the primary is off.
+/// </summary>
 public sealed record TakeoverRequest
 {
     /// <summary>

@@ -15,7 +15,9 @@ public static class ApiPaths
     /// </summary>
     public const string AgentAuthority = "/agent/v1/authority";
 
-    /// <summary>An agent's report and its desired state: <see cref="AgentHeartbeat"/>, <see cref="HeartbeatAnswer"/>.</summary>
+    /// <summary>
+    /// An agent's report and its desired state: <see cref="AgentHeartbeat"/>, <see cref="HeartbeatAnswer"/>.
+    /// </summary>
     public const string AgentHeartbeat = "/agent/v1/heartbeat";
 
     /// <summary>Compare-and-set of a VM's generation: <see cref="FenceRequest"/>, <see cref="FenceReply"/>.</summary>

@@ -115,7 +115,8 @@ public static class FleetCertificates
     {
         try
         {
-            var names = new System.Formats.Asn1.AsnReader(subjectAlternativeNames, System.Formats.Asn1.AsnEncodingRules.DER)
+            var names = new System.Formats.Asn1.AsnReader(
+                subjectAlternativeNames, System.Formats.Asn1.AsnEncodingRules.DER)
                 .ReadSequence();
             var uri = new System.Formats.Asn1.Asn1Tag(System.Formats.Asn1.TagClass.ContextSpecific, 6);
             while (names.HasData)

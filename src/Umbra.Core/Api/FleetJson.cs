@@ -20,7 +20,9 @@ public static class FleetJson
     /// <summary>Largest request or answer body that either side reads, bytes.</summary>
     public const int BodyBytesMax = 8 * Sizes.MiB;
 
-    /// <summary>The options; read-only. Unknown names are ignored, missing required ones and nulls are errors.</summary>
+    /// <summary>
+    /// The options; read-only. Unknown names are ignored, missing required ones and nulls are errors.
+    /// </summary>
     public static JsonSerializerOptions Options { get; } = Create(indented: false);
 
     /// <summary>The same, for people's eyes.</summary>
@@ -126,7 +128,8 @@ public static class FleetJson
         public override void Write(Utf8JsonWriter writer, TimeSpan value, JsonSerializerOptions options)
         {
             decimal milliseconds = value.Ticks / (decimal)TimeSpan.TicksPerMillisecond;
-            writer.WriteRawValue(milliseconds.ToString("0.####", CultureInfo.InvariantCulture), skipInputValidation: true);
+            writer.WriteRawValue(
+                milliseconds.ToString("0.####", CultureInfo.InvariantCulture), skipInputValidation: true);
         }
     }
 

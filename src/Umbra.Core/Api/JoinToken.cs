@@ -21,7 +21,9 @@ public sealed record JoinToken(string Url, string CaFingerprint, string Secret)
     /// <summary>The token as one word.</summary>
     public string Format() => Prefix + Base64Url.EncodeToString(FleetJson.Serialize(this));
 
-    /// <summary>Reads a token; null with the reason in <paramref name="error"/>, which never repeats the secret.</summary>
+    /// <summary>
+    /// Reads a token; null with the reason in <paramref name="error"/>, which never repeats the secret.
+    /// </summary>
     public static JoinToken? TryParse(string text, out string error)
     {
         text = text.Trim();

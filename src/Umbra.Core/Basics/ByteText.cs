@@ -18,7 +18,8 @@ public static class ByteText
             unit++;
         }
 
-        return value.ToString(unit == 0 || value >= 100 ? "0" : "0.##", CultureInfo.InvariantCulture) + " " + Units[unit];
+        return value.ToString(unit == 0 || value >= 100 ? "0" : "0.##", CultureInfo.InvariantCulture) + " "
+            + Units[unit];
     }
 
     /// <summary>Reads <c>512</c>, <c>64K</c>, <c>256M</c>, <c>8G</c>, <c>1T</c>, with or without <c>iB</c>.</summary>

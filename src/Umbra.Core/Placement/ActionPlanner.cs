@@ -21,7 +21,8 @@ public static class ActionPlanner
         if (ConcludedSwap(fleet, vm, pending, utcNow) is { } concluded) return Finish(vm, pending, concluded);
         var waited = utcNow - pending.Started;
         return waited < FleetTimes.ActionTimeout(pending.Action.Kind) ? null : Finish(vm, pending, Failed(
-            pending, $"{pending.Target} gave no result within {waited.TotalSeconds:0} s; what it did shows in the status"));
+            pending,
+            $"{pending.Target} gave no result within {waited.TotalSeconds:0} s; what it did shows in the status"));
     }
 
     /// <summary>Ends the action by <paramref name="result"/>.</summary>

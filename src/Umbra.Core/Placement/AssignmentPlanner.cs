@@ -10,7 +10,8 @@ namespace Umbra.Core.Placement;
 public static class AssignmentPlanner
 {
     /// <summary>Everything the host should know, in order of the VMs' names.</summary>
-    public static (IReadOnlyList<Assignment> Assignments, IReadOnlyList<VmId> Removed) For(FleetState fleet, HostId host)
+    public static (IReadOnlyList<Assignment> Assignments, IReadOnlyList<VmId> Removed) For(
+        FleetState fleet, HostId host)
     {
         var assignments = new List<Assignment>();
         var removed = new List<VmId>();
@@ -42,7 +43,9 @@ public static class AssignmentPlanner
         return vm.Shadow == host ? VmRole.Shadow : VmRole.None;
     }
 
-    /// <summary>Sum of what <see cref="VmRecord.Changes"/> counts on the host: part of what its revision stands for.</summary>
+    /// <summary>
+    /// Sum of what <see cref="VmRecord.Changes"/> counts on the host: part of what its revision stands for.
+    /// </summary>
     public static long ChangesOf(FleetState fleet, HostId host) => fleet.VmsOn(host).Sum(static vm => vm.Changes);
 
     private static VmAction? ActionFor(VmRecord vm, HostId host) =>

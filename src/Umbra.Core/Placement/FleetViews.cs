@@ -65,7 +65,9 @@ public static class FleetViews
         return finished is null ? null : Of(vm, finished.Pending) with { Result = finished.Result };
     }
 
-    /// <summary>How well the VM is protected and why, from what both hosts say and whether they are heard at all.</summary>
+    /// <summary>
+    /// How well the VM is protected and why, from what both hosts say and whether they are heard at all.
+    /// </summary>
     public static (ProtectionState State, string Reason) ProtectionOf(FleetState fleet, VmRecord vm)
     {
         if (vm.Deleting) return (ProtectionState.Unprotected, "it is being deleted");
@@ -86,7 +88,9 @@ public static class FleetViews
         if (!vm.Policy.Enabled) return $"protection is turned off ('umbra protect {vm.Name}' turns it on)";
         if (!vm.DefinitionKnown) return $"waiting for {vm.Primary} to look at the attached VM";
         var choice = HostPlacement.ChooseShadow(fleet, vm);
-        return choice.Host is { } host ? $"its shadow goes to {host}" : "no host can hold its shadow: " + choice.Explain();
+        return choice.Host is { } host
+            ? $"its shadow goes to {host}"
+            : "no host can hold its shadow: " + choice.Explain();
     }
 
     private static string? WhoIsSilent(FleetState fleet, HostId primary, HostId shadow)

@@ -20,7 +20,9 @@ public static class TakeoverPlanner
     public static string PublicId(string id) =>
         id.EndsWith(ConsentSuffix, StringComparison.Ordinal) ? id[..^ConsentSuffix.Length] : id;
 
-    /// <summary>Whether a takeover may be tried, given a consent that would satisfy; its reasons are for people.</summary>
+    /// <summary>
+    /// Whether a takeover may be tried, given a consent that would satisfy; its reasons are for people.
+    /// </summary>
     public static TakeoverVerdict MayTry(FleetState fleet, VmRecord vm, HostId? saidOff)
     {
         if (vm.Shadow is not { } shadow) return new TakeoverVerdict(null, ["it has no shadow"]);
@@ -44,7 +46,9 @@ public static class TakeoverPlanner
         return new VmPlan(vm with { Action = pending }, [new PlannedEvent("takeover.started", vm.Primary, text)]);
     }
 
-    /// <summary>Begins a takeover by itself where the policy wants it and the proof can be complete; else null.</summary>
+    /// <summary>
+    /// Begins a takeover by itself where the policy wants it and the proof can be complete; else null.
+    /// </summary>
     internal static VmPlan? BeginAutomatic(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
     {
         if (vm.Policy.Takeover != TakeoverMode.Automatic || vm.Power != DesiredPower.Running) return null;
@@ -123,7 +127,8 @@ public static class TakeoverPlanner
         };
     }
 
-    // A refused consent is not asked for again at once: the shadow says what it heard, and hears no less a moment later.
+    // A refused consent is not asked for again at once: the shadow says what it heard, and hears no less a moment
+    // later.
     private static bool TriedLately(VmRecord vm, DateTimeOffset utcNow) =>
         vm.History.Count > 0 && vm.History[^1] is { Result.Succeeded: false } last
         && last.Pending.Action.Kind is VmActionKind.TakeoverConsent or VmActionKind.Takeover

@@ -33,7 +33,9 @@ public sealed record VmRecord
     /// </summary>
     public TimeSpan? Lease { get; init; }
 
-    /// <summary>Counts changes of what the hosts are told, so that a report of having seen one cannot mean another.</summary>
+    /// <summary>
+    /// Counts changes of what the hosts are told, so that a report of having seen one cannot mean another.
+    /// </summary>
     public long Changes { get; init; }
 
     /// <summary>Who may run it. The holder is the primary.</summary>
@@ -122,7 +124,8 @@ public sealed record VmRecord
     {
         if (answer.Current == Ownership) return this;
         Invariant.Holds(
-            answer.Won && answer.Current.Generation == Ownership.Generation.Next, "only a won claim moves the register");
+            answer.Won && answer.Current.Generation == Ownership.Generation.Next,
+            "only a won claim moves the register");
         var next = this with { Ownership = answer.Current, Lease = null, Changes = Changes + 1 };
         if (answer.Current.Holder == Primary) return next;
         return (next with { Shadow = null, Attach = null }).WithRemains(Primary).WithoutRemains(answer.Current.Holder);

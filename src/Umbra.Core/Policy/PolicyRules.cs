@@ -12,6 +12,12 @@ public static class PolicyRules
     /// <summary>Longest interval.</summary>
     public static readonly TimeSpan IntervalMax = TimeSpan.FromHours(1);
 
+    /// <summary>Smallest pause budget.</summary>
+    public static readonly TimeSpan PauseBudgetMin = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>Largest pause budget.</summary>
+    public static readonly TimeSpan PauseBudgetMax = TimeSpan.FromSeconds(10);
+
     /// <summary>Shortest lease: below it an agent's ordinary hiccup would pause VMs.</summary>
     public static readonly TimeSpan LeaseMin = TimeSpan.FromSeconds(1);
 
@@ -28,7 +34,7 @@ public static class PolicyRules
         CheckTime(errors, "the interval", policy.Interval, IntervalMin, IntervalMax);
         CheckTime(errors, "the longest interval", policy.IntervalMax, IntervalMin, IntervalMax);
         if (policy.IntervalMax < policy.Interval) errors.Add("the longest interval must not be below the interval");
-        CheckTime(errors, "the pause budget", policy.PauseBudget, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(10));
+        CheckTime(errors, "the pause budget", policy.PauseBudget, PauseBudgetMin, PauseBudgetMax);
         CheckTime(errors, "the lease", policy.Lease, LeaseMin, LeaseMax);
         CheckBytes(errors, "the lower threshold", policy.ThresholdLowBytes, 0);
         CheckBytes(errors, "the reference cache", policy.ReferenceCacheBytes, 0);
@@ -42,7 +48,12 @@ public static class PolicyRules
     private static void CheckTime(List<string> errors, string what, TimeSpan value, TimeSpan min, TimeSpan max)
     {
         if (value < min || value > max)
-            errors.Add($"{what} must be {min.TotalMilliseconds:0} ms to {max.TotalSeconds:0} s, not {value.TotalMilliseconds:0.###} ms");
+        {
+            errors.Add(
+                $"{what} must be {min.TotalMilliseconds:0} ms to {max.TotalSeconds:0} s, "
+                + $"not {value.TotalMilliseconds:0.###} ms");
+        }
+
     }
 
     private static void CheckBytes(List<string> errors, string what, long value, long min)

@@ -4,7 +4,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Core.Policy;
 
-/// <summary>What a VM's definition must keep to, whoever wrote it. Nothing here asks whether a host can run it.</summary>
+/// <summary>
+/// What a VM's definition must keep to, whoever wrote it. Nothing here asks whether a host can run it.
+/// </summary>
 public static class VmRules
 {
     /// <summary>Most vCPUs.</summary>
@@ -44,7 +46,8 @@ public static class VmRules
         if (!vm.IsForeign && vm.Machine is "q35" or "pc")
             errors.Add($"the machine type {vm.Machine} is not pinned to a version: take pc-q35-7.2 or the like");
         CheckWord(errors, "the CPU model", vm.Cpu);
-        if (!Accelerators.Contains(vm.Accelerator)) errors.Add($"the accelerator must be kvm or tcg, not '{vm.Accelerator}'");
+        if (!Accelerators.Contains(vm.Accelerator))
+            errors.Add($"the accelerator must be kvm or tcg, not '{vm.Accelerator}'");
         if (vm.Cpus is < 1 or > CpusMax) errors.Add($"the number of CPUs must be 1 to {CpusMax}, not {vm.Cpus}");
         CheckMemory(errors, vm.MemoryBytes);
         CheckDevices(errors, vm);
@@ -55,7 +58,9 @@ public static class VmRules
         return errors;
     }
 
-    /// <summary>Everything that is wrong with the devices to be added to <paramref name="vm"/>; empty: nothing.</summary>
+    /// <summary>
+    /// Everything that is wrong with the devices to be added to <paramref name="vm"/>; empty: nothing.
+    /// </summary>
     public static IReadOnlyList<string> CheckPlug(VmDefinition vm, PlugRequest request)
     {
         if (request.Disks.Count + request.Nics.Count == 0) return ["nothing is to be plugged: name a disk or a NIC"];
@@ -91,9 +96,15 @@ public static class VmRules
     private static void CheckMemory(List<string> errors, long bytes)
     {
         if (bytes is < MemoryBytesMin or > MemoryBytesMax)
-            errors.Add($"memory must be {ByteText.Of(MemoryBytesMin)} to {ByteText.Of(MemoryBytesMax)}, not {ByteText.Of(bytes)}");
+        {
+            string limits = $"{ByteText.Of(MemoryBytesMin)} to {ByteText.Of(MemoryBytesMax)}";
+            errors.Add($"memory must be {limits}, not {ByteText.Of(bytes)}");
+        }
         else if (bytes % MemoryGrain != 0)
-            errors.Add($"memory must be a multiple of {ByteText.Of(MemoryGrain)}, not {bytes.ToString(CultureInfo.InvariantCulture)} bytes");
+        {
+            errors.Add($"memory must be a multiple of {ByteText.Of(MemoryGrain)}, not {bytes} bytes");
+        }
+
     }
 
     private static void CheckDevices(List<string> errors, VmDefinition vm)
@@ -120,15 +131,18 @@ public static class VmRules
     {
         if (disk.Bytes is < 512 or > DiskBytesMax || disk.Bytes % 512 != 0)
             errors.Add($"disk {disk.Id}: the size must be a multiple of 512 bytes, up to {ByteText.Of(DiskBytesMax)}");
-        if (!Formats.Contains(disk.Format)) errors.Add($"disk {disk.Id}: the format must be raw or qcow2, not '{disk.Format}'");
+        if (!Formats.Contains(disk.Format))
+            errors.Add($"disk {disk.Id}: the format must be raw or qcow2, not '{disk.Format}'");
         if (disk.SourcePath is { } path) CheckPath(errors, $"disk {disk.Id}: the image", path);
-        else if (disk.Format != "raw") errors.Add($"disk {disk.Id}: Umbra's own images are raw; {disk.Format} needs a path");
+        else if (disk.Format != "raw")
+            errors.Add($"disk {disk.Id}: Umbra's own images are raw; {disk.Format} needs a path");
     }
 
     private static void CheckNic(List<string> errors, NicDefinition nic, bool foreign)
     {
         byte[]? mac = ParseMac(nic.Mac);
-        if (mac is null || (mac[0] & 1) != 0) errors.Add($"interface {nic.Id}: '{nic.Mac}' is no MAC address of one interface");
+        if (mac is null || (mac[0] & 1) != 0)
+            errors.Add($"interface {nic.Id}: '{nic.Mac}' is no MAC address of one interface");
         bool named = nic.Bridge.Length is > 0 and <= 15
             && nic.Bridge.All(static c => char.IsAsciiLetterOrDigit(c) || "-_.".Contains(c));
         if (!named && !(foreign && nic.Bridge.Length == 0))
@@ -142,7 +156,8 @@ public static class VmRules
         byte[] mac = new byte[6];
         for (int i = 0; i < 6; i++)
         {
-            if (parts[i].Length != 2 || !byte.TryParse(parts[i], NumberStyles.AllowHexSpecifier, null, out mac[i])) return null;
+            if (parts[i].Length != 2 || !byte.TryParse(parts[i], NumberStyles.AllowHexSpecifier, null, out mac[i]))
+                return null;
         }
 
         return mac;
@@ -158,7 +173,8 @@ public static class VmRules
 
     private static void CheckPath(List<string> errors, string what, string path)
     {
-        bool sound = path.StartsWith('/') && path.Length <= TextMax && !path.Any(static c => char.IsControl(c) || c == ',');
+        bool sound = path.StartsWith('/') && path.Length <= TextMax
+            && !path.Any(static c => char.IsControl(c) || c == ',');
         if (!sound) errors.Add($"{what} must be an absolute path without commas, not '{path}'");
     }
 

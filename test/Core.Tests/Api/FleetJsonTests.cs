@@ -28,9 +28,9 @@ public sealed class FleetJsonTests
     {
         var policy = FleetJson.TryDeserialize<ProtectionPolicy>("{}"u8, out _);
         Assert.Equal(new ProtectionPolicy(), policy);
-        Assert.Equal(["tcg"], Parse<HostDescription>(
-            """{"name":"a","rack":"r","powerFeed":"f","networkSegment":"s","pairEndpoint":"e","memoryBytes":1,"cpus":1}""")!
-            .Accelerators);
+        Assert.Equal(["tcg"], Parse<HostDescription>("""
+            {"name":"a","rack":"r","powerFeed":"f","networkSegment":"s","pairEndpoint":"e","memoryBytes":1,"cpus":1}
+            """)!.Accelerators);
     }
 
     [Theory]
@@ -49,7 +49,8 @@ public sealed class FleetJsonTests
     }
 
     [Fact]
-    public void Unknown_names_are_ignored() => Assert.NotNull(Parse<VmDefinition>("""{"name":"v","later":{"a":[1]}}"""));
+    public void Unknown_names_are_ignored() =>
+        Assert.NotNull(Parse<VmDefinition>("""{"name":"v","later":{"a":[1]}}"""));
 
     [Theory]
     [InlineData("0.0001", 1)]
@@ -66,7 +67,8 @@ public sealed class FleetJsonTests
     [InlineData("1e300")]
     [InlineData("\"5s\"")]
     [InlineData("99999999999999999999")]
-    public void A_time_that_is_none_is_refused(string json) => Assert.Null(Parse<ProtectionPolicy>($$"""{"interval":{{json}}}"""));
+    public void A_time_that_is_none_is_refused(string json) =>
+        Assert.Null(Parse<ProtectionPolicy>($$"""{"interval":{{json}}}"""));
 
     [Fact]
     public void Enumerations_are_read_by_name_only()

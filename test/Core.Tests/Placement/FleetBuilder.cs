@@ -122,10 +122,12 @@ internal sealed class FleetBuilder
         Protection = ProtectionState.Protected, Reason = "epochs flow", Definition = definition, Results = results,
     };
 
-    public static VmStatus Shadow(string name = "v", ulong generation = 1, ulong epoch = 7, params VmActionResult[] results) =>
+    public static VmStatus Shadow(
+        string name = "v", ulong generation = 1, ulong epoch = 7, params VmActionResult[] results) =>
         new()
         {
-            Vm = new VmId(name), Role = VmRole.Shadow, Generation = new Generation(generation), Guest = GuestState.Standby,
+            Vm = new VmId(name), Role = VmRole.Shadow, Generation = new Generation(generation),
+            Guest = GuestState.Standby,
             Sync = new SyncStatus { Acknowledged = new EpochNumber(epoch) }, Results = results,
         };
 

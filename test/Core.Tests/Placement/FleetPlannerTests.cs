@@ -103,7 +103,8 @@ public sealed class FleetPlannerTests
     [Fact]
     public void The_shadow_of_a_host_silent_for_long_moves()
     {
-        var fleet = Three().Vm("v", "a").Settle().Pass(FleetTimes.ShadowMoveAfter - TimeSpan.FromSeconds(1), "a", "c").Settle();
+        var fleet = Three().Vm("v", "a").Settle().Pass(
+            FleetTimes.ShadowMoveAfter - TimeSpan.FromSeconds(1), "a", "c").Settle();
         Assert.Equal(B, fleet.Record().Shadow);
         fleet.Pass(TimeSpan.FromSeconds(1), "a", "c").Settle();
         Assert.Equal(C, fleet.Record().Shadow);
@@ -113,7 +114,8 @@ public sealed class FleetPlannerTests
     [Fact]
     public void The_shadow_of_a_silent_host_stays_when_there_is_no_better_one()
     {
-        var fleet = new FleetBuilder().Host("a").Host("b").Vm("v", "a").Settle().Pass(TimeSpan.FromHours(1), "a").Settle();
+        var fleet = new FleetBuilder().Host("a").Host("b").Vm("v", "a").Settle().Pass(
+            TimeSpan.FromHours(1), "a").Settle();
         Assert.Equal(B, fleet.Record().Shadow);
         var (state, reason) = FleetViews.ProtectionOf(fleet.Fleet, fleet.Record());
         Assert.Equal((ProtectionState.Seeding, "the shadow's host b is not heard for 3600 s"), (state, reason));
@@ -221,13 +223,15 @@ public sealed class FleetPlannerTests
     {
         var fleet = Three().Vm("v", "a").Settle();
         fleet.Change(vm => vm with { Action = Pending(VmActionKind.Swap, fleet) });
-        fleet.Change(vm => vm.AfterFence(Fencing.Decide(vm.Ownership, new FenceClaim(new Generation(1), B, "x")))).Settle();
+        fleet.Change(vm => vm.AfterFence(
+            Fencing.Decide(vm.Ownership, new FenceClaim(new Generation(1), B, "x")))).Settle();
         Assert.Equal((VmRole.None, "x"), (fleet.Assigned("a").Role, fleet.Assigned("a").Action!.Id));
         Assert.Empty(fleet.Removed("a"));
         var result = new VmActionResult { Id = "x", Succeeded = true, Detail = "done" };
         fleet.Report("a", new VmStatus
         {
-            Vm = new VmId("v"), Role = VmRole.None, Generation = new Generation(2), Guest = GuestState.Absent, Results = [result],
+            Vm = new VmId("v"), Role = VmRole.None, Generation = new Generation(2), Guest = GuestState.Absent,
+            Results = [result],
         }).Report("b", FleetBuilder.Primary(generation: 2)).Settle();
         Assert.Equal([new VmId("v")], fleet.Removed("a"));
         Assert.True(FleetViews.Action(fleet.Record(), "x")!.Result!.Succeeded);

@@ -7,7 +7,8 @@ namespace Umbra.Core.Tests.Placement;
 
 public sealed class HostPlacementTests
 {
-    private static PlacementChoice ShadowOf(FleetBuilder fleet) => HostPlacement.ChooseShadow(fleet.Fleet, fleet.Record());
+    private static PlacementChoice ShadowOf(FleetBuilder fleet) =>
+        HostPlacement.ChooseShadow(fleet.Fleet, fleet.Record());
 
     private static string WhyNot(FleetBuilder fleet, string host) =>
         Assert.Single(ShadowOf(fleet).Refusals, refusal => refusal.Host.Value == host).Reason;
@@ -127,7 +128,8 @@ public sealed class HostPlacementTests
     [Fact]
     public void A_primary_goes_to_the_host_with_the_most_memory_left()
     {
-        var fleet = new FleetBuilder().Host("a").Host("b", memory: 9 * Sizes.GiB).Host("c").Vm("v", "b", memory: 4 * Sizes.GiB);
+        var fleet = new FleetBuilder().Host("a").Host("b", memory: 9 * Sizes.GiB).Host("c").Vm(
+            "v", "b", memory: 4 * Sizes.GiB);
         Assert.Equal(
             new HostId("a"), HostPlacement.ChoosePrimary(fleet.Fleet, new VmDefinition { Name = new VmId("w") }).Host);
     }
