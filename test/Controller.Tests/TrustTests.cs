@@ -27,6 +27,16 @@ public sealed class TrustTests
     }
 
     [Fact]
+    public async Task Anybody_may_fetch_the_authority_and_compare_it_with_his_token()
+    {
+        await using var controller = await ControllerFixture.StartAsync();
+        using var stranger = new ApiClient(controller.Host.Url, null);
+        var (_, pem) = await stranger.SendAsync(HttpMethod.Get, ApiPaths.AgentAuthority, null);
+        using var authority = X509Certificate2.CreateFromPem(System.Text.Encoding.UTF8.GetString(pem));
+        Assert.Equal((await controller.TokenAsync()).CaFingerprint, FleetCertificates.Fingerprint(authority));
+    }
+
+    [Fact]
     public async Task Without_a_certificate_everything_but_joining_is_refused()
     {
         await using var controller = await ControllerFixture.StartAsync();

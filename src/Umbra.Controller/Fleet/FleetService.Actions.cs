@@ -11,7 +11,8 @@ public sealed partial class FleetService
     /// <summary>Begins a sync, a swap or its rehearsal.</summary>
     public Outcome<ActionView> BeginAction(VmId name, ActionRequest request)
     {
-        if (request.Kind is not (VmActionKind.Sync or VmActionKind.Swap or VmActionKind.SwapRehearsal or VmActionKind.Verify))
+        if (request.Kind is not (
+            VmActionKind.Sync or VmActionKind.Swap or VmActionKind.SwapRehearsal or VmActionKind.Verify))
             return Problems.Invalid("the kind must be sync, verify, swap or swapRehearsal");
         if (request.Reason.Length is 0 or > TextForPeopleMax) return Problems.Invalid("a reason has 1-500 characters");
         lock (_lock)
@@ -100,7 +101,8 @@ public sealed partial class FleetService
                 return $"the agent of {name} is not heard";
         }
 
-        return kind is not (VmActionKind.Sync or VmActionKind.Verify) && _fleet.Host(shadow)!.Record.Cordon is { } cordon
+        return kind is not (VmActionKind.Sync or VmActionKind.Verify)
+            && _fleet.Host(shadow)!.Record.Cordon is { } cordon
             ? $"the shadow's host {shadow} is cordoned ({cordon})"
             : null;
     }

@@ -57,7 +57,8 @@ public sealed record ProtectRequest
 public sealed record ActionRequest
 {
     /// <summary>
-    /// <see cref="VmActionKind.Sync"/>, <see cref="VmActionKind.Verify"/>, <see cref="VmActionKind.Swap"/> or <see cref="VmActionKind.SwapRehearsal"/>.
+    /// <see cref="VmActionKind.Sync"/>, <see cref="VmActionKind.Verify"/>, <see cref="VmActionKind.Swap"/> or
+    /// <see cref="VmActionKind.SwapRehearsal"/>.
     /// </summary>
     public required VmActionKind Kind { get; init; }
 
