@@ -49,7 +49,7 @@ public sealed class AgentApiTests
     }
 
     [Fact]
-    public async Task An_old_copy_is_named_until_the_agent_that_knows_of_it_reports_it_gone()
+    public async Task An_old_copy_is_kept_until_the_VM_runs_and_then_named_until_the_agent_that_knows_of_it_reports_it_gone()
     {
         await using var controller = await ControllerFixture.StartAsync();
         using var a = await controller.AgentAsync("a");
@@ -61,6 +61,10 @@ public sealed class AgentApiTests
         await controller.CreateAsync("v", "a");
         Assert.True((await b.FenceAsync("v", 1, "swap")).Won);
         a.Seen = 0;
+        var kept = await a.BeatAsync(Status("v", VmRole.Primary, GuestState.Paused));
+        Assert.Equal(VmRole.None, Assert.Single(kept.Assignments).Role);
+        Assert.Empty(kept.Removed);
+        await b.BeatAsync(Status("v", VmRole.Primary, GuestState.Running) with { Generation = new Generation(2) });
         Assert.Equal([new VmId("v")], (await a.BeatAsync()).Removed);
         var paused = Status("v", VmRole.Primary, GuestState.Paused);
         Assert.Equal([new VmId("v")], (await a.BeatAsync(paused)).Removed);
@@ -90,6 +94,7 @@ public sealed class AgentApiTests
         await a.BeatAsync();
         await c.BeatAsync();
         await controller.CreateAsync("v", "a");
+        await a.BeatAsync(Status("v", VmRole.Primary, GuestState.Running));
         await c.BeatAsync(Status("v", VmRole.Shadow, GuestState.Standby));
         Assert.Equal([new VmId("v")], (await c.BeatAsync(Status("v", VmRole.Shadow, GuestState.Standby))).Removed);
     }
@@ -143,6 +148,13 @@ public sealed class AgentApiTests
                 a.FenceAsync("v", generation, "a" + generation), b.FenceAsync("v", generation, "b" + generation));
             Assert.Single(answers, answer => answer.Won);
             Assert.Equal(answers[0].Current, answers[1].Current);
+            // Once the winner runs the VM the loser becomes its shadow, and may claim again.
+            var winner = answers[0].Won ? a : b;
+            winner.Seen = 0;
+            await winner.BeatAsync(Status("v", VmRole.Primary, GuestState.Running) with
+            {
+                Generation = new Generation(generation + 1),
+            });
         }
     }
 

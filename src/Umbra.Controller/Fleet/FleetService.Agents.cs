@@ -139,7 +139,11 @@ public sealed partial class FleetService
         Describe(host, heartbeat.Host);
         var answer = AnswerFor(caller);
         bool current = heartbeat.SeenRevision == answer.Revision;
+        var kept = _fleet.VmsOn(caller)
+            .Where(vm => vm.Remains.Count > 0 && !AssignmentPlanner.MayDestroy(_fleet, vm)).ToList();
         host.Report(_fleet.Now, heartbeat.Vms.ToDictionary(static vm => vm.Vm));
+        // What the primary says of itself decides what the hosts of old copies are told.
+        foreach (var vm in kept.Where(vm => AssignmentPlanner.MayDestroy(_fleet, vm))) Touch(vm);
         if (current) Confirm(host, answer);
         MeetStrangers(host, session);
         Record([.. session.NewEvents(heartbeat.Events).Select(entry => FromAgent(entry, caller))]);

@@ -17,7 +17,8 @@ public static class AssignmentPlanner
         var removed = new List<VmId>();
         foreach (var vm in fleet.VmsOn(host))
         {
-            if (RoleOf(vm, host) is var role && (role != VmRole.None || ActionFor(vm, host) is not null || !MayDestroy(fleet, vm)))
+            var role = RoleOf(vm, host);
+            if (role != VmRole.None || ActionFor(vm, host) is not null || !MayDestroy(fleet, vm))
                 assignments.Add(Assign(fleet, vm, host, role));
             else
                 removed.Add(vm.Name);
@@ -33,7 +34,8 @@ public static class AssignmentPlanner
     public static bool MayDestroy(FleetState fleet, VmRecord vm) =>
         vm.Deleting || vm.Power == DesiredPower.Stopped
         || (fleet.StatusOn(vm.Primary, vm.Name) is { Role: VmRole.Primary } status
-            && status.Generation == vm.Ownership.Generation && status.Guest is not (GuestState.Absent or GuestState.Starting));
+            && status.Generation == vm.Ownership.Generation
+            && status.Guest is not (GuestState.Absent or GuestState.Starting));
 
     /// <summary>The host's part in the VM.</summary>
     public static VmRole RoleOf(VmRecord vm, HostId host)
