@@ -31,11 +31,11 @@ internal sealed record AgentServices(
     /// <summary>The pair's content hash.</summary>
     public IContentHash Hash { get; } = new XxHash3();
 
-    /// <summary>The pair's compressors.</summary>
-    public BatchCodecs Codecs { get; } = new(new Lz4Compressor(), new ZstdCompressor());
-
     /// <summary>The pair protocol.</summary>
     public PairCodec Codec { get; } = new(new XxHash3());
+
+    /// <summary>The pair's compressors, for one thread: each has a work space of its own.</summary>
+    public static BatchCodecs NewCodecs() => new(new Lz4Compressor(), new ZstdCompressor());
 
     /// <summary>Notes an event, for the controller and in the log.</summary>
     public void Report(string kind, VmId? vm, string text)

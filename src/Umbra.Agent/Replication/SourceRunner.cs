@@ -206,7 +206,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
                 Session = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)),
                 Policy = known.Policy,
                 Hash = _services.Hash,
-                Codecs = _services.Codecs,
+                Codecs = AgentServices.NewCodecs(),
                 Held = HeldFile.Read(_paths.Durable),
                 LeaseCarriedUntil = guest.LeaseCarriedUntil,
             },

@@ -145,7 +145,7 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
 
     private bool TrySetUp()
     {
-        var store = new ShadowStore(_media, _services.Hash, _services.Codecs, _assignment.Policy.KnownGoodEpochs);
+        var store = new ShadowStore(_media, _services.Hash, AgentServices.NewCodecs(), _assignment.Policy.KnownGoodEpochs);
         CallOutcome recovered = store.Recover();
         _trouble = recovered.Detail;
         if (!recovered.Succeeded) return false;

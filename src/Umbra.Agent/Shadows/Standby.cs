@@ -2,6 +2,7 @@ using Umbra.Agent.State;
 using Umbra.Agent.Vms;
 using Umbra.Core.Api;
 using Umbra.Core.Epochs;
+using Umbra.Linux.Native;
 using Umbra.Qemu.DeviceState;
 using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
@@ -51,7 +52,8 @@ internal sealed class Standby : IDisposable
     /// <summary>Loads an epoch's device state; the VM stays paused.</summary>
     public CallOutcome Load(ReadOnlySpan<byte> blob)
     {
-        DeviceStateBlob? state = DeviceStateBlob.Read(blob, _services.Codecs.Lz4!, _services.Hash, out string error);
+        using var lz4 = new Lz4Compressor();
+        DeviceStateBlob? state = DeviceStateBlob.Read(blob, lz4, _services.Hash, out string error);
         if (state is null) return CallOutcome.Failed(error);
         if (state.Prefix.IsEmpty) return CallOutcome.Failed("device state: its prefix is not with it");
         QmpOutcome<QmpNothing> loaded = DeviceStateLoader.Load(
