@@ -53,7 +53,7 @@ public static class AgentProcess
         string bootId = KernelText.BootId()?.ToString()
             ?? throw new InvalidOperationException("/proc/sys/kernel/random/boot_id cannot be read: is /proc mounted?");
         using var controller = new ControllerClient(identity);
-        using var guard = new Guard(Guard.OwnCommand);
+        using var guard = new Guard(Guard.OwnCommand, Path.Combine(paths.Memory, "pulse"));
         var services = new AgentServices(
             options.Name, paths, bootId, controller, new PairTransport(identity), guard,
             new EventLog(TimeProvider.System, options.Name), log);

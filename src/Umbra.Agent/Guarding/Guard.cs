@@ -5,11 +5,13 @@ namespace Umbra.Agent.Guarding;
 
 /// <summary>
 /// The agent's end of its guard: starts the process, tells it which VMs to look after, starts it anew when it died.
-/// Thread-safe. A word to the guard is one line into a pipe.
+/// Thread-safe. A word to the guard is one line into a pipe; the pulse by which it knows that the agent moves is a file.
 /// </summary>
 /// <param name="command">How to start a guard: program and arguments.</param>
-public sealed class Guard(IReadOnlyList<string> command) : IDisposable
+/// <param name="pulsePath">Where the agent's pulse is written, on a tmpfs.</param>
+public sealed class Guard(IReadOnlyList<string> command, string pulsePath) : IDisposable
 {
+    private readonly Pulse _pulse = new(pulsePath);
     private readonly Lock _lock = new();
     private readonly SortedDictionary<string, GuardedVm> _vms = new(StringComparer.Ordinal);
     private Process? _process;
@@ -66,6 +68,8 @@ public sealed class Guard(IReadOnlyList<string> command) : IDisposable
             _process?.Dispose();
             _process = null;
         }
+
+        _pulse.Dispose();
     }
 
     private void Change(VmId vm, Func<GuardedVm, GuardedVm> change, string line)
@@ -108,6 +112,7 @@ public sealed class Guard(IReadOnlyList<string> command) : IDisposable
         start.Environment["DOTNET_TieredPGO"] = "0";
         _process = Process.Start(start);
         Invariant.Holds(_process is not null, "a guard that was started");
+        TryWrite([GuardBook.PulseLine(pulsePath, Environment.ProcessId)]);
         foreach (GuardedVm vm in _vms.Values) TryWrite(Lines(vm));
     }
 

@@ -1,90 +1,166 @@
-using System.Diagnostics;
+using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Umbra.Qemu.Disks;
 
 namespace Umbra.Agent.Guarding;
 
-/// <summary>The few words of QMP that a guard needs, blocking and with a deadline.</summary>
-internal static class GuardMonitor
+/// <summary>
+/// A guard's own connection to a VM's monitor, made while all is well: when QEMU's main loop hangs there is no making
+/// one. It tries again and again until it has one (an older guard may hold it), reads all events away, and takes
+/// out-of-band commands, which QEMU follows also while it hangs.
+/// </summary>
+internal sealed class GuardMonitor : IDisposable
 {
     /// <summary>How long a monitor may take for an answer: part of the margin between a lease and a takeover.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>
-    /// Resumes the VM behind <paramref name="socketPath"/> if an agent's barrier left it paused. True when nothing is
-    /// left to do: it runs, its process is gone, or it is in a state that only a person or an agent may change.
-    /// </summary>
-    public static bool TryResume(string socketPath) => Try(socketPath, static (stream, reader) =>
+    /// <summary>States in which an agent's barrier leaves a VM.</summary>
+    private static readonly string[] BarrierStates = ["paused", "save-vm", "finish-migrate", "postmigrate"];
+
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(20);
+
+    private readonly string _socketPath;
+    private readonly Lock _lock = new();
+    private readonly ManualResetEventSlim _ready = new();
+    private readonly AutoResetEvent _answered = new(false);
+    private volatile Socket? _socket;
+    private volatile Answer? _answer;
+    private volatile bool _isGone;
+    private volatile bool _isClosed;
+    private int _newestId;
+
+    /// <summary>A connection to the monitor at <paramref name="socketPath"/>, as soon as it is to be had.</summary>
+    public GuardMonitor(string socketPath)
     {
-        JsonElement status = Command(stream, reader, "query-status").GetProperty("return");
-        if (status.GetProperty("running").GetBoolean()) return true;
-        if (status.GetProperty("status").GetString() is not ("paused" or "save-vm" or "finish-migrate" or "postmigrate"))
-            return true;
-        return Command(stream, reader, "cont").TryGetProperty("return", out _);
-    });
+        _socketPath = socketPath;
+        new Thread(KeepConnected) { IsBackground = true, Name = "monitor " + socketPath }.Start();
+    }
+
+    /// <summary>Where the monitor listens.</summary>
+    public string SocketPath => _socketPath;
+
+    /// <summary>Whether there is a connection.</summary>
+    public bool IsReady => _ready.IsSet;
+
+    /// <summary>Whether the VM stands still as an agent's barrier leaves it.</summary>
+    public bool IsInBarrier() => Ask("query-status") is { } answer
+        && answer.TryGetProperty("status", out JsonElement status) && BarrierStates.Contains(status.GetString());
+
+    /// <summary>
+    /// Resumes the VM if an agent's barrier left it paused. True when nothing is left to do: it runs, its process is
+    /// gone, or it is in a state that only a person or an agent may change.
+    /// </summary>
+    public bool TryResume()
+    {
+        if (_isGone) return true;
+        if (Ask("query-status") is not { } answer) return false;
+        if (answer.GetProperty("running").GetBoolean()) return true;
+        return !BarrierStates.Contains(answer.GetProperty("status").GetString()) || Ask("cont") is not null;
+    }
 
     /// <summary>Pauses the VM; true when its vCPUs are stopped or its process is gone.</summary>
-    public static bool TryPause(string socketPath) => Try(
-        socketPath, static (stream, reader) => Command(stream, reader, "stop").TryGetProperty("return", out _));
+    public bool TryPause() => _isGone || Ask("stop") is not null;
 
-    /// <summary>What is left when the monitor does not answer: a VM whose process is gone runs nowhere.</summary>
-    public static void Kill(int process)
+    /// <summary>Cuts the connections of a VM's mirrors: writes that hang on a server that stands still go on.</summary>
+    public void Yank(int disks)
     {
-        try
+        for (int disk = 0; disk < disks; disk++)
         {
-            using Process found = Process.GetProcessById(process);
-            found.Kill();
-        }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
-        {
-            // Gone already.
+            string node = MirrorNames.Target(disk);
+            // A disk without a mirror answers with an error, which is right; nobody waits for the answers.
+            TrySend($$$"""
+                {"exec-oob":"yank","id":0,"arguments":{"instances":[{"type":"block-node","node-name":"{{{node}}}"}]}}
+                """);
         }
     }
 
-    /// <summary>Compiles and loads what the emergency needs while there is none.</summary>
-    public static void WarmUp()
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        TryResume("/nonexistent/guard");
-        using var document = JsonDocument.Parse("{\"return\":{\"running\":true,\"status\":\"running\"}}");
-        document.RootElement.GetProperty("return").GetProperty("running").GetBoolean();
+        _isClosed = true;
+        _socket?.Dispose();
     }
 
-    private static bool Try(string socketPath, Func<Stream, StreamReader, bool> talk)
+    private void KeepConnected()
+    {
+        while (!_isClosed)
+        {
+            try
+            {
+                Converse();
+            }
+            catch (SocketException e)
+            {
+                // Nobody listens: the process is gone.
+                _isGone = e.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable;
+            }
+            catch (Exception e) when (e is IOException or ObjectDisposedException or JsonException)
+            {
+                // The connection ended; a process that lives takes another one.
+            }
+
+            _ready.Reset();
+            Thread.Sleep(RetryPause);
+        }
+    }
+
+    private void Converse()
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        _socket = socket;
+        if (_isClosed) return;
+        socket.Connect(new UnixDomainSocketEndPoint(_socketPath));
+        _isGone = false;
+        socket.SendTimeout = (int)Deadline.TotalMilliseconds;
+        using var stream = new NetworkStream(socket);
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        if (reader.ReadLine() is null) return;
+        TrySend("""{"execute":"qmp_capabilities","id":-1,"arguments":{"enable":["oob"]}}""" + "\n");
+        while (reader.ReadLine() is { } line) Take(line);
+    }
+
+    private void Take(string line)
+    {
+        using var document = JsonDocument.Parse(line);
+        JsonElement root = document.RootElement;
+        if (!root.TryGetProperty("id", out JsonElement id)) return; // an event
+        bool done = root.TryGetProperty("return", out JsonElement value);
+        if (id.GetInt32() == -1) _ready.Set();
+        if (id.GetInt32() <= 0) return;
+        _answer = new Answer(id.GetInt32(), done ? value.Clone() : null);
+        _answered.Set();
+    }
+
+    /// <summary>What a command returned; null when it failed, or there was no answer in time.</summary>
+    private JsonElement? Ask(string command)
+    {
+        lock (_lock)
+        {
+            if (!_ready.Wait(Deadline)) return null;
+            int id = ++_newestId;
+            if (!TrySend($$"""{"execute":"{{command}}","id":{{id.ToString(CultureInfo.InvariantCulture)}}}""" + "\n")) return null;
+            while (_answered.WaitOne(Deadline))
+            {
+                if (_answer is { } answer && answer.Id == id) return answer.Value;
+            }
+
+            return null;
+        }
+    }
+
+    private bool TrySend(string line)
     {
         try
         {
-            using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            socket.SendTimeout = socket.ReceiveTimeout = (int)Deadline.TotalMilliseconds;
-            socket.Connect(new UnixDomainSocketEndPoint(socketPath));
-            using var stream = new NetworkStream(socket);
-            using var reader = new StreamReader(stream, Encoding.UTF8);
-            reader.ReadLine();
-            Command(stream, reader, "qmp_capabilities");
-            return talk(stream, reader);
+            return _socket?.Send(Encoding.UTF8.GetBytes(line)) > 0;
         }
-        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable)
-        {
-            return true; // nobody listens: the process is gone
-        }
-        catch (Exception e) when (e is IOException or SocketException or JsonException or InvalidOperationException
-            or KeyNotFoundException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             return false;
         }
     }
 
-    /// <summary>Sends one command and reads to its answer; events on the way are skipped.</summary>
-    private static JsonElement Command(Stream stream, StreamReader reader, string command)
-    {
-        stream.Write(Encoding.UTF8.GetBytes("{\"execute\":\"" + command + "\"}\n"));
-        while (reader.ReadLine() is { } line)
-        {
-            using var document = JsonDocument.Parse(line);
-            JsonElement root = document.RootElement;
-            if (root.TryGetProperty("return", out _) || root.TryGetProperty("error", out _)) return root.Clone();
-        }
-
-        throw new IOException("the monitor closed");
-    }
+    private sealed record Answer(int Id, JsonElement? Value);
 }

@@ -1,32 +1,34 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Umbra.Agent.State;
 using Umbra.Core.Epochs;
+using Umbra.Linux;
 using Umbra.Linux.Machine;
+using Umbra.Linux.Processes;
 
 namespace Umbra.Agent.Guarding;
 
 /// <summary>
-/// The process beside an agent that outlives it, for the two things that must happen when the agent is dead or hung:
-/// a VM that it left paused in the middle of an epoch's barrier is resumed at once, unless it is held; and a VM under a
-/// lease is paused when the lease runs out. It uses as little as it can, because it must not fail for anything that an
-/// agent could fail for.
+/// The process beside an agent that outlives it, for the things that must happen when the agent is dead or stands
+/// still: a VM that a dead agent left paused in the middle of an epoch's barrier is resumed at once, unless it is held;
+/// a VM under a lease is paused when the lease runs out; and disks that wait for an agent that stands still are cut
+/// loose from it. It uses as little as it can, because it must not fail for anything that an agent could fail for.
 /// </summary>
 public sealed class GuardProcess : IDisposable
 {
     /// <summary>How often a monitor is tried that the dying agent's kernel may still hold.</summary>
     private const int TriesMax = 40;
 
-    /// <summary>
-    /// Deadlines are looked at this often: a wait does not count the time that the host was suspended, the clock does.
-    /// </summary>
-    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
-
     private static readonly TimeSpan TryPause = TimeSpan.FromMilliseconds(25);
 
     private readonly GuardBook _book = new();
+    private readonly PulseWatch _pulseWatch = new();
+    private readonly Dictionary<string, GuardMonitor> _monitors = new(StringComparer.Ordinal);
     private readonly BlockingCollection<string> _lines = new(boundedCapacity: 1024);
     private readonly string _id = Environment.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    private PulseFile? _pulse;
+    private ProcessHandle? _agent;
 
     /// <summary>Guards until the agent is gone and nothing is left to guard; the exit code.</summary>
     public static int Run()
@@ -40,12 +42,17 @@ public sealed class GuardProcess : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _lines.Dispose();
+    public void Dispose()
+    {
+        foreach (GuardMonitor monitor in _monitors.Values) monitor.Dispose();
+        _lines.Dispose();
+        _pulse?.Dispose();
+        _agent?.Dispose();
+    }
 
     private void Guard()
     {
         new Thread(ReadLines) { IsBackground = true, Name = "agent's lines" }.Start();
-        GuardMonitor.WarmUp();
         bool agentGone = false;
         while (!agentGone || _book.NextDeadline is not null)
         {
@@ -57,6 +64,7 @@ public sealed class GuardProcess : IDisposable
             }
 
             foreach (GuardedVm vm in _book.Vms.ToArray()) EnforceLease(vm);
+            if (!agentGone && _pulse is not null && _pulseWatch.IsSilent(_pulse.Value, BootClock.Now)) OnSilence();
         }
     }
 
@@ -66,13 +74,14 @@ public sealed class GuardProcess : IDisposable
         _lines.CompleteAdding();
     }
 
-    /// <summary>The next line, or null when it is time to look at deadlines, or there will be no more lines.</summary>
+    /// <summary>
+    /// The next line, or null when it is time to look at deadlines and the pulse, or there will be no more lines. Looks
+    /// are frequent also for a far deadline: a wait does not count the time that the host was suspended, the clock does.
+    /// </summary>
     private string? WaitForLine()
     {
-        if (_book.NextDeadline is not { } deadline) return _lines.TryTake(out string? next, Timeout.Infinite) ? next : null;
-        TimeSpan wait = deadline - BootClock.Now;
-        if (wait < TimeSpan.Zero) wait = TimeSpan.Zero;
-        if (wait > LookInterval) wait = LookInterval;
+        TimeSpan wait = PulseWatch.LookInterval;
+        if (_book.NextDeadline - BootClock.Now is { } left && left < wait) wait = left > TimeSpan.Zero ? left : TimeSpan.Zero;
         if (_lines.TryTake(out string? line, wait)) return line;
         if (_lines.IsCompleted) Thread.Sleep(wait);
         return null;
@@ -80,28 +89,84 @@ public sealed class GuardProcess : IDisposable
 
     private void Take(string line)
     {
+        if (GuardBook.TakePulse(line, out int agent) is { } path)
+        {
+            _pulse = new PulseFile(path);
+            _agent = ProcessHandle.Open(agent) is { IsOk: true } open ? open.Value : null;
+            return;
+        }
+
         GuardedVm? vm = _book.Take(line);
         if (vm is null) return;
+        if (!_book.Knows(vm.Vm))
+        {
+            Drop(vm);
+            return;
+        }
+
+        if (!line.StartsWith("watch", StringComparison.Ordinal)) return;
         // From its first word about a VM on, this guard is the one in charge, and an older agent's guard lets go.
-        if (line.StartsWith("watch", StringComparison.Ordinal)) File.WriteAllText(OwnerFile(vm), _id);
+        File.WriteAllText(OwnerFile(vm), _id);
+        if (_monitors.TryGetValue(vm.Vm.Value, out GuardMonitor? monitor) && monitor.SocketPath == vm.Socket) return;
+        monitor?.Dispose();
+        _monitors[vm.Vm.Value] = new GuardMonitor(vm.Socket);
     }
 
     private void OnAgentGone(GuardedVm vm)
     {
-        for (int i = 0; !vm.Held && IsMine(vm) && i < TriesMax && !GuardMonitor.TryResume(vm.Socket); i++)
-            Thread.Sleep(TryPause);
+        for (int i = 0; !vm.Held && IsMine(vm) && i < TriesMax && !Monitor(vm).TryResume(); i++) Thread.Sleep(TryPause);
+    }
+
+    /// <summary>
+    /// The agent stands still, and with it the server that its VMs' disks are mirrored to. A VM that it left paused
+    /// cannot be resumed under it: when it went on it would take a pause for granted that is over. So it is ended; its
+    /// end is the signal to resume, and the next agent takes up what runs.
+    /// </summary>
+    private void OnSilence()
+    {
+        GuardedVm[] mine = [.. _book.Vms.Where(IsMine)];
+        foreach (GuardedVm vm in mine) Monitor(vm).Yank(vm.Disks);
+        if (mine.Any(vm => !vm.Held && Monitor(vm).IsReady && Monitor(vm).IsInBarrier())) _agent?.Kill(ProcessHandle.SignalKill);
     }
 
     private void EnforceLease(GuardedVm vm)
     {
-        if (vm.Held || vm.RunDeadline is not { } deadline || BootClock.Now < deadline) return;
-        if (IsMine(vm))
+        if (vm.Held || vm.RunDeadline is not { } deadline) return;
+        if (!IsMine(vm))
         {
-            HeldFile.Write(vm.Directory, new HeldMark(HeldReason.Lease, vm.Generation, ""));
-            if (!GuardMonitor.TryPause(vm.Socket)) GuardMonitor.Kill(vm.Process);
+            // Another guard is in charge, and needs the monitor.
+            _book.Forget(vm.Vm);
+            Drop(vm);
+            return;
         }
 
+        if (BootClock.Now < deadline) return;
+        HeldFile.Write(vm.Directory, new HeldMark(HeldReason.Lease, vm.Generation, ""));
+        Monitor(vm).Yank(vm.Disks);
+        if (!Monitor(vm).TryPause()) Kill(vm.Process);
         _book.Forget(vm.Vm);
+        Drop(vm);
+    }
+
+    /// <summary>What is left when the monitor does not answer: a VM whose process is gone runs nowhere.</summary>
+    private static void Kill(int process)
+    {
+        try
+        {
+            using Process found = Process.GetProcessById(process);
+            found.Kill();
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            // Gone already.
+        }
+    }
+
+    private GuardMonitor Monitor(GuardedVm vm) => _monitors[vm.Vm.Value];
+
+    private void Drop(GuardedVm vm)
+    {
+        if (_monitors.Remove(vm.Vm.Value, out GuardMonitor? monitor)) monitor.Dispose();
     }
 
     private bool IsMine(GuardedVm vm)

@@ -9,7 +9,9 @@ namespace Umbra.Agent.Guarding;
 /// <param name="Directory">The VM's durable directory: the note that it is held is written there.</param>
 /// <param name="Process">QEMU's process: what is left when its monitor does not answer.</param>
 /// <param name="Generation">Generation under which it runs.</param>
-public sealed record GuardedVm(VmId Vm, string Socket, string Directory, int Process, Generation Generation)
+/// <param name="Disks">How many disks may be mirrored into the agent.</param>
+public sealed record GuardedVm(
+    VmId Vm, string Socket, string Directory, int Process, Generation Generation, int Disks)
 {
     /// <summary>Whether nobody may resume it.</summary>
     public bool Held { get; init; }
@@ -19,14 +21,17 @@ public sealed record GuardedVm(VmId Vm, string Socket, string Directory, int Pro
 }
 
 /// <summary>
-/// What an agent tells its guard, a line each, words separated by tabs: <c>watch VM SOCKET DIRECTORY PID GENERATION</c>,
-/// <c>hold VM</c>, <c>release VM</c>, <c>deadline VM TICKS|never</c>, <c>forget VM</c>. The end of the stream means that
-/// the agent is gone.
+/// What an agent tells its guard, a line each, words separated by tabs: <c>pulse FILE PID</c> (its own pulse and process),
+/// <c>watch VM SOCKET DIRECTORY PID GENERATION DISKS</c>, <c>hold VM</c>, <c>release VM</c>,
+/// <c>deadline VM TICKS|never</c>, <c>forget VM</c>. The end of the stream means that the agent is gone.
 /// </summary>
 public sealed class GuardBook
 {
     /// <summary>Longest line; an agent never writes a longer one.</summary>
     public const int LineCharactersMax = 1024;
+
+    /// <summary>Most disks that a VM is taken to have.</summary>
+    public const int DisksMax = 64;
 
     private readonly SortedDictionary<string, GuardedVm> _vms = new(StringComparer.Ordinal);
 
@@ -38,7 +43,21 @@ public sealed class GuardBook
 
     /// <summary>The line that makes a guard know <paramref name="vm"/>.</summary>
     public static string WatchLine(GuardedVm vm) =>
-        string.Join('\t', "watch", vm.Vm, vm.Socket, vm.Directory, vm.Process, vm.Generation.Value);
+        string.Join('\t', "watch", vm.Vm, vm.Socket, vm.Directory, vm.Process, vm.Generation.Value, vm.Disks);
+
+    /// <summary>The line by which an agent says where its pulse is and which process it is.</summary>
+    public static string PulseLine(string path, int process) => string.Join('\t', "pulse", path, process);
+
+    /// <summary>The file and process of a <see cref="PulseLine"/>; null: it is none.</summary>
+    public static string? TakePulse(string line, out int process)
+    {
+        process = 0;
+        string[] words = line.Length > LineCharactersMax ? [] : line.Split('\t');
+        return words is ["pulse", var path, var id] && Path.IsPathRooted(path)
+            && int.TryParse(id, CultureInfo.InvariantCulture, out process) && process > 0
+                ? path
+                : null;
+    }
 
     /// <summary>The line that moves a VM's deadline.</summary>
     public static string DeadlineLine(VmId vm, TimeSpan? deadline) =>
@@ -69,19 +88,24 @@ public sealed class GuardBook
         }
     }
 
+    /// <summary>Whether the VM is one to look after.</summary>
+    public bool Knows(VmId vm) => _vms.ContainsKey(vm.Value);
+
     /// <summary>The VM needs no guard any more.</summary>
     public void Forget(VmId vm) => _vms.Remove(vm.Value);
 
     private GuardedVm? Watch(string[] words)
     {
-        if (words.Length != 6 || !Names.IsValid(words[1]) || !Path.IsPathRooted(words[2]) || !Path.IsPathRooted(words[3])
+        if (words.Length != 7 || !Names.IsValid(words[1]) || !Path.IsPathRooted(words[2]) || !Path.IsPathRooted(words[3])
             || !int.TryParse(words[4], CultureInfo.InvariantCulture, out int process) || process <= 0
-            || !ulong.TryParse(words[5], CultureInfo.InvariantCulture, out ulong generation))
+            || !ulong.TryParse(words[5], CultureInfo.InvariantCulture, out ulong generation)
+            || !int.TryParse(words[6], CultureInfo.InvariantCulture, out int disks) || disks is < 0 or > DisksMax)
         {
             return null;
         }
 
-        return Put(new GuardedVm(new VmId(words[1]), words[2], words[3], process, new Generation(generation)));
+        return Put(new GuardedVm(
+            new VmId(words[1]), words[2], words[3], process, new Generation(generation), disks));
     }
 
     private GuardedVm Put(GuardedVm vm) => _vms[vm.Vm.Value] = vm;

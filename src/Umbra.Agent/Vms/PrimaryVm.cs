@@ -123,13 +123,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
         };
         var vm = new PrimaryVm(services, paths, qemu, record);
         vm.Keep(record);
-        services.Guard.Watch(new GuardedVm(
-            paths.Vm, vm.Files.GuardSocket ?? vm.Files.BrakeSocket, paths.Durable, qemu.Identity.Pid,
-            record.Assignment.Generation)
-        {
-            Held = HeldFile.Read(paths.Durable) is not null,
-            RunDeadline = LeaseFile.Read(paths),
-        });
+        vm.HaveGuarded();
         return vm;
     }
 
@@ -178,6 +172,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
         // Replication begins anew, with the new devices in its configuration.
         if (_runner is not null) await _runner.DisposeAsync();
         _runner = null;
+        HaveGuarded();
         return "";
     }
 
@@ -220,6 +215,14 @@ internal sealed class PrimaryVm : IAsyncDisposable
 
     private static HostPaths FilesOf(VmPaths paths, VmRecord record) =>
         record.Foreign?.Paths ?? VmFiles.HostPaths(record.Assignment.Vm, paths, record.OwnImages);
+
+    private void HaveGuarded() => _services.Guard.Watch(new GuardedVm(
+        Vm, Files.GuardSocket ?? Files.BrakeSocket, _paths.Durable, Qemu.Identity.Pid, Record.Assignment.Generation,
+        Record.Assignment.Vm.Disks.Count)
+    {
+        Held = HeldFile.Read(_paths.Durable) is not null,
+        RunDeadline = LeaseFile.Read(_paths),
+    });
 
     private void Keep(VmRecord record)
     {
