@@ -248,7 +248,8 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         if (changed) Keep();
         if (assignment.Action is not { Kind: VmActionKind.TakeoverConsent } consent || consent.Id == _lastAction) return;
         _lastAction = consent.Id;
-        _session.RequestConsent(consent.Id, assignment.Generation, assignment.Policy.Lease, BootClock.Now);
+        TimeSpan? lease = consent.ProvenOff ? null : assignment.Policy.Lease;
+        _session.RequestConsent(consent.Id, assignment.Generation, lease, BootClock.Now);
     }
 
     private void Keep()

@@ -44,7 +44,8 @@ public sealed partial class FleetService
             if (!verdict.Allowed) return Problems.Refused(
                 "nothing proves that the primary is off: " + string.Join("; ", verdict.Reasons),
                 $"if you know that the host {vm.Primary} is off, say so: --confirm-off {vm.Primary}");
-            var plan = TakeoverPlanner.Begin(vm, NewId(), request.Reason, request.ConfirmedOff, _time.GetUtcNow());
+            var plan = TakeoverPlanner.Begin(
+                vm, NewId(), request.Reason, verdict.Proof!.Value, request.ConfirmedOff, _time.GetUtcNow());
             return Begin(
                 plan.Vm, [.. plan.Events.Select(planned => Event(planned.Kind, name, planned.Host, planned.Text))]);
         }

@@ -131,7 +131,14 @@ public enum VmActionKind
 /// <param name="Id">Unique; a repeated assignment of a finished action does nothing.</param>
 /// <param name="Kind">What.</param>
 /// <param name="Reason">Why, for events.</param>
-public sealed record VmAction(string Id, VmActionKind Kind, string Reason);
+public sealed record VmAction(string Id, VmActionKind Kind, string Reason)
+{
+    /// <summary>
+    /// With <see cref="VmActionKind.TakeoverConsent"/>: the primary is proven off by other means than its silence, and
+    /// the shadow needs not wait for one.
+    /// </summary>
+    public bool ProvenOff { get; init; }
+}
 
 /// <summary>How an action went.</summary>
 public sealed record VmActionResult

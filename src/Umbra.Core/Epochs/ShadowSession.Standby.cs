@@ -181,9 +181,11 @@ public sealed partial class ShadowSession
     /// </summary>
     /// <param name="action">The action's id.</param>
     /// <param name="refused">The primary's generation: it and all before it are refused from now on.</param>
-    /// <param name="lease">The longest lease that the primary may be running under.</param>
+    /// <param name="lease">
+    /// The longest lease that the primary may be running under; null: it is proven off, and its silence matters not.
+    /// </param>
     /// <param name="now">The session's clock.</param>
-    public void RequestConsent(string action, Generation refused, TimeSpan lease, TimeSpan now)
+    public void RequestConsent(string action, Generation refused, TimeSpan? lease, TimeSpan now)
     {
         if (Phase is not (ShadowPhase.Following or ShadowPhase.Permitted))
         {
@@ -191,7 +193,7 @@ public sealed partial class ShadowSession
             return;
         }
 
-        if (!_witness.Expired(now, lease))
+        if (lease is { } length && !_witness.Expired(now, length))
         {
             Finish(action, false, $"the primary was heard {_witness.Silence(now).TotalSeconds:0.0} s ago", []);
             return;

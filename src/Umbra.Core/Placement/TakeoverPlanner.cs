@@ -35,11 +35,15 @@ public static class TakeoverPlanner
         });
     }
 
-    /// <summary>The record with a takeover begun.</summary>
-    public static VmPlan Begin(VmRecord vm, string id, string reason, HostId? saidOff, DateTimeOffset utcNow)
+    /// <summary>The record with a takeover begun, for the proof that <see cref="MayTry"/> found.</summary>
+    public static VmPlan Begin(
+        VmRecord vm, string id, string reason, ProofKind proof, HostId? saidOff, DateTimeOffset utcNow)
     {
         Invariant.Holds(vm is { Action: null, Shadow: not null });
-        var action = new VmAction(id + ConsentSuffix, VmActionKind.TakeoverConsent, reason);
+        var action = new VmAction(id + ConsentSuffix, VmActionKind.TakeoverConsent, reason)
+        {
+            ProvenOff = proof != ProofKind.LeaseAndWitnesses,
+        };
         var pending = new PendingAction(
             action, vm.Shadow.Value, vm.Ownership.Generation, utcNow, ConfirmedOff: saidOff == vm.Primary);
         string text = $"a takeover from {vm.Primary} begins: {reason}";
@@ -56,7 +60,7 @@ public static class TakeoverPlanner
         var verdict = MayTry(fleet, vm, saidOff: null);
         if (!verdict.Allowed) return null;
         string id = $"auto-{vm.Ownership.Generation.Value}-{utcNow.ToUnixTimeMilliseconds()}";
-        return Begin(vm, id, string.Join("; ", verdict.Reasons), saidOff: null, utcNow);
+        return Begin(vm, id, string.Join("; ", verdict.Reasons), verdict.Proof!.Value, saidOff: null, utcNow);
     }
 
     /// <summary>The consent is in, or refused.</summary>

@@ -140,7 +140,8 @@ public sealed class TakeoverPlannerTests
     {
         var fleet = Pair(new ProtectionPolicy());
         Assert.True(TakeoverPlanner.MayTry(fleet.Fleet, fleet.Record(), A).Allowed);
-        fleet.Change(vm => TakeoverPlanner.Begin(vm, "t", "test", A, fleet.UtcNow).Vm);
+        fleet.Change(vm => TakeoverPlanner.Begin(vm, "t", "test", ProofKind.PersonsWord, A, fleet.UtcNow).Vm);
+        Assert.True(fleet.Record().Action!.Action.ProvenOff);
         fleet.Report("b", FleetBuilder.Shadow(results: Consent(fleet, TimeSpan.Zero))).Settle();
         Assert.Equal(B, fleet.Record().Primary);
     }
