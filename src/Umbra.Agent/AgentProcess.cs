@@ -10,13 +10,16 @@ using Umbra.Core.Basics;
 using Umbra.Linux;
 using Umbra.Linux.Files;
 using Umbra.Linux.Machine;
+using Umbra.Linux.Processes;
 using Umbra.Linux.ProcFs;
+using Umbra.Qemu.Machines;
 
 namespace Umbra.Agent;
 
 /// <summary>The agent as a process: everything between its start and its end.</summary>
 public static class AgentProcess
 {
+    private static readonly TimeSpan VersionDeadline = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan JoinRetry = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs an agent until <paramref name="stop"/>; the process's exit code.</summary>
@@ -49,6 +52,9 @@ public static class AgentProcess
         using LockFile owner = LockFile.TryAcquire(paths.LockFile) is { IsOk: true } taken
             ? taken.Value
             : throw new InvalidOperationException($"another agent runs on {paths.State}");
+        KernelRequirements machine = KernelRequirements.Check();
+        if (machine.Errors.Count > 0) throw new InvalidOperationException(string.Join("; ", machine.Errors));
+        foreach (string warning in machine.Warnings) log.MachineLacks(warning);
         HostIdentity identity = await IdentifyAsync(options, paths, log, stop);
         string bootId = KernelText.BootId()?.ToString()
             ?? throw new InvalidOperationException("/proc/sys/kernel/random/boot_id cannot be read: is /proc mounted?");
@@ -103,5 +109,7 @@ public static class AgentProcess
             ? options.MemoryBytes
             : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 * 3,
         Cpus = options.Cpus > 0 ? options.Cpus : Environment.ProcessorCount,
+        QemuVersion = Command.Run(QemuVm.Program, ["--version"], VersionDeadline).Output.Split('\n')[0],
+        Accelerators = KernelRequirements.Accelerators(),
     };
 }

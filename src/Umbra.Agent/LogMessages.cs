@@ -23,6 +23,9 @@ internal static partial class LogMessages
     [LoggerMessage(6, LogLevel.Error, "{Vm}: reconciling failed")]
     public static partial void KeeperFailed(this ILogger log, string vm, Exception error);
 
+    [LoggerMessage(8, LogLevel.Warning, "{What}")]
+    public static partial void MachineLacks(this ILogger log, string what);
+
     [LoggerMessage(7, LogLevel.Critical, "{What}")]
     public static partial void CannotStart(this ILogger log, string what);
 }

@@ -239,8 +239,9 @@ public sealed class ShadowStoreTests
             + "FFFFFFFF" + "00000000" + "0300000000000000" + "0010000000000000"
             + "FEFFFFFF" + "00000000" + "0000000000000000" + "0000000000000000",
             log[..160]);
-        ulong trailer = BinaryPrimitives.ReadUInt64LittleEndian(Convert.FromHexString(log)[^8..]);
-        Assert.Equal(TestContentHash.Instance.Hash(Convert.FromHexString(log)[..^8]), trailer);
+        ReadOnlySpan<byte> bytes = Convert.FromHexString(log);
+        ulong trailer = BinaryPrimitives.ReadUInt64LittleEndian(bytes[^8..]);
+        Assert.Equal(TestContentHash.Instance.Hash(bytes[..^8]), trailer);
     }
 
     // Decoders are large and keep nothing from one batch to the next; these tests make thousands of stores.
