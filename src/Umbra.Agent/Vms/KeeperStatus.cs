@@ -11,18 +11,31 @@ internal static class KeeperStatus
 {
     /// <summary>The VM as the controller is to know it.</summary>
     public static VmStatus Of(
-        VmId vm, PrimaryVm? primary, ShadowRunner? shadow, VmRecord? dead, GuestState deadState, string trouble,
-        IReadOnlyList<VmActionResult> results)
+        VmId vm, PrimaryVm? primary, ShadowRunner? shadow, VmRecord? dead, GuestState deadState, Assignment? failing,
+        string trouble, IReadOnlyList<VmActionResult> results)
     {
         if (primary is not null) return OfPrimary(vm, primary, results);
         if (shadow is not null) return shadow.VmStatus(results);
+        if (dead is null && failing is not null)
+        {
+            return new VmStatus
+            {
+                Vm = vm,
+                Role = VmRole.Primary,
+                Generation = failing.Generation,
+                Guest = GuestState.Starting,
+                Reason = trouble,
+                Results = results,
+            };
+        }
+
         return new VmStatus
         {
             Vm = vm,
             Role = dead is null ? VmRole.None : VmRole.Primary,
             Generation = dead?.Assignment.Generation ?? Generation.None,
             Guest = dead is null ? GuestState.Absent : deadState,
-            Reason = dead is null ? trouble : "the VM's process is gone",
+            Reason = dead is null ? "nothing of it is here" : "the VM's process is gone",
             Results = results,
         };
     }

@@ -54,10 +54,21 @@ internal sealed class VmKeeper : IAsyncDisposable
     }
 
     /// <summary>The VM here, as the controller is to know it.</summary>
-    public VmStatus Status => KeeperStatus.Of(_vm, _primary, _shadow, _dead, _deadState, _trouble, _results.All);
+    public VmStatus Status => KeeperStatus.Of(_vm, _primary, _shadow, _dead, _deadState, Failing, _trouble, _results.All);
 
     /// <summary>Whether there is something of the VM here, or was a short while ago: its last results must get through.</summary>
     public bool IsWorthTelling => Status.Role != VmRole.None || BootClock.Now < _goneAt + GoneTold;
+
+    /// <summary>The word that this host should run the VM, while it cannot.</summary>
+    private Assignment? Failing
+    {
+        get
+        {
+            if (_trouble.Length == 0) return null;
+            lock (_lock)
+                return !_wantGone && _want is { Role: VmRole.Primary, Power: DesiredPower.Running } want ? want : null;
+        }
+    }
 
     /// <summary>Takes up what an earlier agent left, and begins.</summary>
     public void Start()

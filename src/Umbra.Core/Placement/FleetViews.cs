@@ -73,8 +73,10 @@ public static class FleetViews
         if (vm.Deleting) return (ProtectionState.Unprotected, "it is being deleted");
         if (vm.Action?.Action.Kind is VmActionKind.Takeover or VmActionKind.TakeoverConsent)
             return (ProtectionState.Swapping, $"a takeover is under way: {vm.Action.Action.Reason}");
-        if (vm.Shadow is not { } shadow) return (ProtectionState.Unprotected, WhyNoShadow(fleet, vm));
         var status = PrimaryStatus(fleet, vm);
+        if (status?.Guest == GuestState.Starting)
+            return (ProtectionState.Unprotected, $"{vm.Primary} does not get it to run: {status.Reason}");
+        if (vm.Shadow is not { } shadow) return (ProtectionState.Unprotected, WhyNoShadow(fleet, vm));
         bool seeded = status is { Protection: not (ProtectionState.Unprotected or ProtectionState.Seeding) };
         if (WhoIsSilent(fleet, vm.Primary, shadow) is { } silent)
             return (seeded ? ProtectionState.Degraded : ProtectionState.Seeding, silent);

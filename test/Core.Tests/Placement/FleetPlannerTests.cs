@@ -34,6 +34,15 @@ public sealed class FleetPlannerTests
     }
 
     [Fact]
+    public void A_VM_that_its_host_does_not_get_to_run_says_why()
+    {
+        var fleet = Three().Vm("v", "a").Settle();
+        fleet.Report("a", FleetBuilder.Primary() with { Guest = GuestState.Starting, Reason = "no such kernel" }).Settle();
+        var (state, reason) = FleetViews.ProtectionOf(fleet.Fleet, fleet.Record());
+        Assert.Equal((ProtectionState.Unprotected, "a does not get it to run: no such kernel"), (state, reason));
+    }
+
+    [Fact]
     public void A_host_that_appears_gets_the_shadow_that_waited_for_it()
     {
         var fleet = new FleetBuilder().Host("a").Vm("v", "a").Settle();
