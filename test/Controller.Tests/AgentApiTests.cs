@@ -49,7 +49,7 @@ public sealed class AgentApiTests
     }
 
     [Fact]
-    public async Task An_old_copy_is_kept_until_the_VM_runs_and_then_named_until_the_agent_that_knows_of_it_reports_it_gone()
+    public async Task An_old_copy_is_kept_until_the_VM_runs_and_then_named_until_its_agent_reports_it_gone()
     {
         await using var controller = await ControllerFixture.StartAsync();
         using var a = await controller.AgentAsync("a");

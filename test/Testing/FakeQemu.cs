@@ -56,7 +56,9 @@ public sealed class FakeQemu : IAsyncDisposable
     public async Task<long> Expect(string command)
     {
         JsonElement line = await NextCommand();
-        JsonElement name = line.TryGetProperty("execute", out JsonElement inBand) ? inBand : line.GetProperty("exec-oob");
+        JsonElement name = line.TryGetProperty("execute", out JsonElement inBand)
+            ? inBand
+            : line.GetProperty("exec-oob");
         if (name.GetString() != command) throw new InvalidOperationException($"{command} expected, got {line}");
         return line.GetProperty("id").GetInt64();
     }

@@ -88,7 +88,8 @@ public static partial class Documents
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
     private static partial Regex Link();
 
-    [GeneratedRegex(@"(?<![\w/.~$}-])(src|docs/(?:formats|operating|design)|guest|bench|test)/[A-Za-z][\w./-]*[\w](?![\w*{<$])")]
+    [GeneratedRegex(
+        @"(?<![\w/.~$}-])(src|docs/(?:formats|operating|design)|guest|bench|test)/[A-Za-z][\w./-]*[\w](?![\w*{<$])")]
     private static partial Regex Mention();
 
     [GeneratedRegex(@"`(?:\w+\.)*([A-Z]\w*_\w+)`")]

@@ -74,7 +74,9 @@ public sealed record Assignment
     /// <summary>Its policy.</summary>
     public required ProtectionPolicy Policy { get; init; }
 
-    /// <summary>The other host of the pair, or, for a host without a part, the one that owns the VM; null: none.</summary>
+    /// <summary>
+    /// The other host of the pair, or, for a host without a part, the one that owns the VM; null: none.
+    /// </summary>
     public HostId? Peer { get; init; }
 
     /// <summary><c>address:port</c> of the peer's pair listener; null when there is none.</summary>

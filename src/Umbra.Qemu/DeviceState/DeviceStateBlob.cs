@@ -5,7 +5,8 @@ using Umbra.Core.Basics;
 namespace Umbra.Qemu.DeviceState;
 
 /// <summary>
-/// The device state of one epoch as it travels to the shadow and lies there: the sections, and the prefix that makes them
+/// The device state of one epoch as it travels to the shadow and lies there: the sections, and the prefix that makes
+/// them
 /// loadable, or the prefix' hash when the shadow has it already. Layout: docs/formats/device-state.md.
 /// </summary>
 public sealed class DeviceStateBlob

@@ -3,7 +3,9 @@ namespace Umbra.Qemu.DeviceState;
 /// <summary>Limits of device states.</summary>
 public static class DeviceStateLimits
 {
-    /// <summary>Largest device state of one epoch, bytes. A small VM has 0.1 MiB; one with large devices a few.</summary>
+    /// <summary>
+    /// Largest device state of one epoch, bytes. A small VM has 0.1 MiB; one with large devices a few.
+    /// </summary>
     public const int StateBytesMax = 64 * 1024 * 1024;
 
     /// <summary>

@@ -8,7 +8,8 @@ using Umbra.Qemu.Qmp;
 namespace Umbra.Qemu.DeviceState;
 
 /// <summary>
-/// Gives a standby (<c>-S -incoming defer</c>, RAM and disks filled) its device state. A failed load ends that QEMU, which
+/// Gives a standby (<c>-S -incoming defer</c>, RAM and disks filled) its device state. A failed load ends that QEMU,
+/// which
 /// says why on its standard error only; start another one then.
 /// </summary>
 public static class DeviceStateLoader

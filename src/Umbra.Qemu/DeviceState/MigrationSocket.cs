@@ -4,7 +4,9 @@ using System.Net.Sockets;
 
 namespace Umbra.Qemu.DeviceState;
 
-/// <summary>A unix socket that QEMU connects to, to send or to fetch a migration stream. One connection, once.</summary>
+/// <summary>
+/// A unix socket that QEMU connects to, to send or to fetch a migration stream. One connection, once.
+/// </summary>
 internal sealed class MigrationSocket : IDisposable
 {
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -21,7 +23,9 @@ internal sealed class MigrationSocket : IDisposable
 
     public string Uri => "unix:" + _path;
 
-    /// <summary>Takes everything QEMU sends until it closes; null when it does not come, is too slow or too much.</summary>
+    /// <summary>
+    /// Takes everything QEMU sends until it closes; null when it does not come, is too slow or too much.
+    /// </summary>
     public ReadOnlyMemory<byte>? ReceiveAll(int bytesMax, TimeSpan deadline)
     {
         long start = Stopwatch.GetTimestamp();

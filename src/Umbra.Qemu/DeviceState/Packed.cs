@@ -2,7 +2,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Qemu.DeviceState;
 
-/// <summary>A payload, compressed when that makes it smaller: packed length equal to the raw one means stored raw.</summary>
+/// <summary>
+/// A payload, compressed when that makes it smaller: packed length equal to the raw one means stored raw.
+/// </summary>
 internal static class Packed
 {
     public static int BytesMax(int rawBytes, ICompressor lz4) => Math.Max(rawBytes, lz4.CompressedBytesMax(rawBytes));

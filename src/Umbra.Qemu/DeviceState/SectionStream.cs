@@ -15,7 +15,8 @@ public readonly record struct StateSection(
 
 /// <summary>
 /// Takes apart what <c>xen-save-devices-state</c> writes: <c>QEVM</c>, version 3, then sections
-/// <c>04 id32 len8 name instance32 version32 payload 7e id32</c> (big-endian), and <c>00</c> at the end. Payloads carry no
+/// <c>04 id32 len8 name instance32 version32 payload 7e id32</c> (big-endian), and <c>00</c> at the end. Payloads carry
+/// no
 /// length: a section ends at its footer when a well-formed header, or the end, follows it.
 /// </summary>
 public static class SectionStream

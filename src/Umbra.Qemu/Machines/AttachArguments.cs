@@ -7,7 +7,8 @@ namespace Umbra.Qemu.Machines;
 
 /// <summary>What the command line of a VM that Umbra did not start says, apart from its disks and NICs.</summary>
 /// <param name="Vm">
-/// The definition so far: machine as written (an alias is resolved by asking QEMU), CPU, RAM, kernel, further arguments.
+/// The definition so far: machine as written (an alias is resolved by asking QEMU), CPU, RAM, kernel, further
+/// arguments.
 /// </param>
 /// <param name="RamFile">File behind the RAM; null when it has no path (a memfd).</param>
 /// <param name="QmpSockets">Monitors that Umbra could use, in order; two are needed.</param>
@@ -16,16 +17,20 @@ public sealed record AttachedArguments(
     VmDefinition Vm, string? RamFile, IReadOnlyList<string> QmpSockets, IReadOnlyList<string> Refusals);
 
 /// <summary>
-/// Reads the command line of a running QEMU. Arguments whose meaning is known and that do not change what the guest sees
+/// Reads the command line of a running QEMU. Arguments whose meaning is known and that do not change what the guest
+/// sees
 /// are dropped or taken over; whatever is not known is refused, because a standby that differs unnoticed is worse than
 /// none. Disks and NICs are not read here but observed (<see cref="QemuDevices"/>): QEMU knows them best.
 /// </summary>
 public sealed partial class AttachArguments
 {
-    /// <summary>Arguments that say nothing about the guest's hardware, or that Umbra says itself; with a value.</summary>
+    /// <summary>
+    /// Arguments that say nothing about the guest's hardware, or that Umbra says itself; with a value.
+    /// </summary>
     private static readonly HashSet<string> s_dropped =
     [
-        "-name", "-pidfile", "-D", "-msg", "-sandbox", "-runas", "-chroot", "-display", "-drive", "-blockdev", "-netdev",
+        "-name", "-pidfile", "-D", "-msg", "-sandbox", "-runas", "-chroot", "-display", "-drive", "-blockdev",
+            "-netdev",
         "-monitor", "-parallel", "-run-with",
     ];
 
@@ -82,7 +87,9 @@ public sealed partial class AttachArguments
 
     private delegate bool Reader(string option, string? value);
 
-    /// <summary>Gives every option with the argument after it; the reader says whether it took that as its value.</summary>
+    /// <summary>
+    /// Gives every option with the argument after it; the reader says whether it took that as its value.
+    /// </summary>
     private void Walk(IReadOnlyList<string> argv, Reader read)
     {
         for (int i = 1; i < argv.Count; i++)
@@ -167,7 +174,8 @@ public sealed partial class AttachArguments
                 AddSerial(new QemuOptions());
                 break;
             case "-vga":
-                if (value != "none") _refusals.Add($"graphics card (-vga {value}): its memory is not shared. Use -vga none");
+                if (value != "none") _refusals.Add(
+                    $"graphics card (-vga {value}): its memory is not shared. Use -vga none");
                 break;
             case "-qmp" or "-mon":
                 ReadMonitor(option, value);
@@ -276,13 +284,16 @@ public sealed partial class AttachArguments
         if (option == "-mon" && monitor?["mode"] != "control") return;
         string? path = option == "-mon"
             ? _chardevs.GetValueOrDefault(monitor?["chardev"] ?? monitor?[""] ?? "")?["path"]
-            : monitor?[""] is { } address && address.StartsWith("unix:", StringComparison.Ordinal) ? address[5..] : null;
+            : monitor?[""] is { } address && address.StartsWith("unix:", StringComparison.Ordinal)
+                ? address[5..]
+                : null;
         if (path is not null) _qmpSockets.Add(path);
     }
 
     private AttachedArguments Result()
     {
-        if (!_noDefaults) _refusals.Add("the VM has QEMU's default devices: start it with -nodefaults and name each device");
+        if (!_noDefaults) _refusals.Add(
+            "the VM has QEMU's default devices: start it with -nodefaults and name each device");
         if (_cpu.Length == 0) _refusals.Add("the CPU model is QEMU's default: name one with -cpu");
         if (_accelerator is not ("kvm" or "tcg")) _refusals.Add($"accelerator {_accelerator} is neither kvm nor tcg");
         if (_memoryId.Length == 0 || !_memory.ContainsKey(_memoryId))

@@ -52,7 +52,8 @@ public static partial class DefinitionChecks
     {
         CheckId(disk.Id, require);
         require(
-            disk.Bytes > 0 && disk.Bytes % 512 == 0, $"disk {disk.Id}: {disk.Bytes} bytes is no multiple of 512 above 0");
+            disk.Bytes > 0 && disk.Bytes % 512 == 0,
+            $"disk {disk.Id}: {disk.Bytes} bytes is no multiple of 512 above 0");
         require(disk.Format is "raw" or "qcow2", $"disk {disk.Id}: format '{disk.Format}' is neither raw nor qcow2");
         CheckPlace(disk.Id, disk.Bus, disk.Address, require);
     }
@@ -72,7 +73,8 @@ public static partial class DefinitionChecks
     {
         require(bus is null || DeviceId().IsMatch(bus), $"device {id}: bus '{bus}' is no bus name");
         require(
-            address is null || PciAddress().IsMatch(address), $"device {id}: '{address}' is no PCI slot like 0x3 or 03.0");
+            address is null || PciAddress().IsMatch(address),
+            $"device {id}: '{address}' is no PCI slot like 0x3 or 03.0");
     }
 
     private static bool IsWord(string text) => Word().IsMatch(text);

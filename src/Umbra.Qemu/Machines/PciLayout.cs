@@ -91,7 +91,9 @@ public static class PciLayout
         return placed;
     }
 
-    /// <summary>The first hot-plug root port that no device of the definition sits on; null when all are taken.</summary>
+    /// <summary>
+    /// The first hot-plug root port that no device of the definition sits on; null when all are taken.
+    /// </summary>
     public static string? FreePort(VmDefinition vm)
     {
         for (int i = 0; i < HotPlugPorts; i++)
@@ -119,6 +121,8 @@ public static class PciLayout
     {
         string slot = address.Split('.')[0];
         string digits = slot.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? slot[2..] : slot;
-        return int.TryParse(digits, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out int n) ? Slot(n) : address;
+        return int.TryParse(digits, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out int n)
+            ? Slot(n)
+            : address;
     }
 }

@@ -30,7 +30,8 @@ public static class ProtectionChecks
             foreach (QomProperty device in devices.Value) AddIf(refusals, WhyDriverIsRefused(DriverOf(device)));
         }
 
-        QmpOutcome<string> network = await monitor.ExecuteAsync(QmpCommands.HumanMonitor("info network"), deadline, cancel);
+        QmpOutcome<string> network =
+            await monitor.ExecuteAsync(QmpCommands.HumanMonitor("info network"), deadline, cancel);
         if (!network.IsOk) return network.As<IReadOnlyList<string>>();
         if (network.Value.Contains("type=vhost-user", StringComparison.Ordinal))
             AddIf(refusals, WhyDriverIsRefused("vhost-user-net"));
@@ -40,7 +41,8 @@ public static class ProtectionChecks
         if (!backends.IsOk) return backends.As<IReadOnlyList<string>>();
         refusals.AddRange(backends.Value.Where(b => !b.IsShared).Select(WhyBackendIsRefused));
 
-        QmpOutcome<string> blocks = await monitor.ExecuteAsync(QmpCommands.HumanMonitor("info ramblock"), deadline, cancel);
+        QmpOutcome<string> blocks =
+            await monitor.ExecuteAsync(QmpCommands.HumanMonitor("info ramblock"), deadline, cancel);
         if (!blocks.IsOk) return blocks.As<IReadOnlyList<string>>();
         refusals.AddRange(WhyBlocksAreRefused(blocks.Value, [.. backends.Value.Select(b => b.Id)]));
         return QmpOutcome.Ok<IReadOnlyList<string>>([.. refusals.Distinct(StringComparer.Ordinal)]);
@@ -51,7 +53,8 @@ public static class ProtectionChecks
     {
         "nvme" or "nvme-ns" => "NVMe disk: QEMU cannot migrate it. Use virtio-blk-pci",
         _ when driver.StartsWith("vfio-", StringComparison.Ordinal) =>
-            $"device {driver} is real hardware handed to the guest (VFIO): its state and its writes to RAM cannot be seen",
+            $"device {driver} is real hardware handed to the guest (VFIO): its state and its writes to RAM are not "
+                + "seen",
         _ when driver.StartsWith("vhost-user-", StringComparison.Ordinal) =>
             $"device {driver} is run by another process (vhost-user), whose writes to RAM cannot be seen",
         _ when driver.StartsWith("vhost-", StringComparison.Ordinal) =>
@@ -78,7 +81,8 @@ public static class ProtectionChecks
         foreach (string line in table.Split('\n').Skip(1))
         {
             string name = line.Trim().Split(' ')[0];
-            if (name.Length == 0 || IsReadOnly(name) || sharedIds.Any(id => name == id || name == "/objects/" + id)) continue;
+            bool isShared = sharedIds.Any(id => name == id || name == "/objects/" + id);
+            if (name.Length == 0 || IsReadOnly(name) || isShared) continue;
             yield return name switch
             {
                 "pc.ram" => "RAM is private memory: use a memory-backend-file or memory-backend-memfd with share=on",

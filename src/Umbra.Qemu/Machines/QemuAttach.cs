@@ -14,7 +14,9 @@ namespace Umbra.Qemu.Machines;
 public sealed record AttachedVm(
     VmDefinition? Definition, HostPaths? Paths, ProcessIdentity Identity, IReadOnlyList<string> Refusals);
 
-/// <summary>Reads a running QEMU, from its command line and by asking it, until it can be protected or is refused.</summary>
+/// <summary>
+/// Reads a running QEMU, from its command line and by asking it, until it can be protected or is refused.
+/// </summary>
 public static class QemuAttach
 {
     /// <summary>Reads the QEMU with this process id. It is not changed and not paused.</summary>
@@ -88,7 +90,8 @@ public static class QemuAttach
             if (arguments[i - 1] != "-device" || QemuOptions.Parse(arguments[i]) is not { } device) continue;
             (string? Bus, string? Address)? place =
                 vm.Disks.Where(d => d.Id == device["id"]).Select(d => ((string?, string?)?)(d.Bus, d.Address))
-                    .Concat(vm.Nics.Where(n => n.Id == device["id"]).Select(n => ((string?, string?)?)(n.Bus, n.Address)))
+                    .Concat(vm.Nics.Where(n => n.Id == device["id"])
+                        .Select(n => ((string?, string?)?)(n.Bus, n.Address)))
                     .FirstOrDefault();
             if (place is null) continue;
             device.Set("bus", place.Value.Bus ?? PciLayout.RootBus(vm.Machine));

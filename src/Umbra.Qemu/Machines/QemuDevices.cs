@@ -20,7 +20,8 @@ public static class QemuDevices
         QmpOutcome<IReadOnlyList<BlockDeviceInfo>> blocks =
             await monitor.ExecuteAsync(QmpCommands.QueryBlock, deadline, cancel);
         if (!blocks.IsOk) return blocks.As<ObservedDevices>();
-        QmpOutcome<string> network = await monitor.ExecuteAsync(QmpCommands.HumanMonitor("info network"), deadline, cancel);
+        QmpOutcome<string> network =
+            await monitor.ExecuteAsync(QmpCommands.HumanMonitor("info network"), deadline, cancel);
         if (!network.IsOk) return network.As<ObservedDevices>();
 
         var disks = new List<ObservedDisk>();
@@ -29,7 +30,8 @@ public static class QemuDevices
         {
             bool isDisk = device.Type.StartsWith("child<virtio-blk-pci", StringComparison.Ordinal);
             if (!isDisk && !device.Type.StartsWith("child<virtio-net-pci", StringComparison.Ordinal)) continue;
-            QmpOutcome<(string? Bus, string Address)> place = await PlaceOfAsync(monitor, device.Name, deadline, cancel);
+            QmpOutcome<(string? Bus, string Address)> place =
+                await PlaceOfAsync(monitor, device.Name, deadline, cancel);
             if (!place.IsOk) return place.As<ObservedDevices>();
             (string? bus, string address) = place.Value;
             if (isDisk && blocks.Value.FirstOrDefault(b => IdOf(b) == device.Name) is { } b)
@@ -104,14 +106,16 @@ public static class QemuDevices
     }
 
     /// <summary>
-    /// Asked of the device itself: <c>query-pci</c> shows what the guest has made of its bridges, which is nothing until it
+    /// Asked of the device itself: <c>query-pci</c> shows what the guest has made of its bridges, which is nothing
+    /// until it
     /// has booted.
     /// </summary>
     private static async Task<QmpOutcome<(string? Bus, string Address)>> PlaceOfAsync(
         QmpSession monitor, string id, TimeSpan deadline, CancellationToken cancel)
     {
         string path = Peripheral + id;
-        QmpOutcome<string> bus = await monitor.ExecuteAsync(QmpCommands.QomGetText(path, "parent_bus"), deadline, cancel);
+        QmpOutcome<string> bus =
+            await monitor.ExecuteAsync(QmpCommands.QomGetText(path, "parent_bus"), deadline, cancel);
         if (!bus.IsOk) return bus.As<(string?, string)>();
         QmpOutcome<long> place = await monitor.ExecuteAsync(QmpCommands.QomGetNumber(path, "addr"), deadline, cancel);
         if (!place.IsOk) return place.As<(string?, string)>();
@@ -178,7 +182,8 @@ public static class QemuDevices
     private static string TapOf(string network, string netdev)
     {
         string? line = network.Split('\n').FirstOrDefault(
-            l => l.Contains($" {netdev}: ", StringComparison.Ordinal) && l.Contains("type=tap", StringComparison.Ordinal));
+            l => l.Contains($" {netdev}: ", StringComparison.Ordinal)
+                && l.Contains("type=tap", StringComparison.Ordinal));
         string? name = line?.Split(',').FirstOrDefault(p => p.StartsWith("ifname=", StringComparison.Ordinal));
         return name is null ? "" : name["ifname=".Length..].Trim();
     }

@@ -1,6 +1,8 @@
 namespace Umbra.Qemu.Qmp;
 
-/// <summary>A command that was sent and whose answer is still to be taken by <see cref="QmpSession.Finish{T}"/>.</summary>
+/// <summary>
+/// A command that was sent and whose answer is still to be taken by <see cref="QmpSession.Finish{T}"/>.
+/// </summary>
 public readonly struct QmpCall<T>
 {
     internal QmpCall(QmpCommand<T> command, long id, QmpPending pending)
@@ -18,4 +20,5 @@ public readonly struct QmpCall<T>
 }
 
 /// <summary>Where an answer arrives; one of kind Corrupt when the session ends first.</summary>
-internal sealed class QmpPending() : TaskCompletionSource<QmpMessage>(TaskCreationOptions.RunContinuationsAsynchronously);
+internal sealed class QmpPending()
+    : TaskCompletionSource<QmpMessage>(TaskCreationOptions.RunContinuationsAsynchronously);

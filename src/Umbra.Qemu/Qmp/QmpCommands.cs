@@ -33,7 +33,9 @@ public static class QmpCommands
     /// <summary>Cancels a migration that is under way.</summary>
     public static QmpCommand<QmpNothing> MigrateCancel { get; } = Nothing("migrate_cancel");
 
-    /// <summary>The machine type that runs, its alias resolved: <c>pc-q35-7.2</c>; empty where QEMU cannot tell.</summary>
+    /// <summary>
+    /// The machine type that runs, its alias resolved: <c>pc-q35-7.2</c>; empty where QEMU cannot tell.
+    /// </summary>
     public static QmpCommand<string> MachineType { get; } = QomGetText("/machine", "type");
 
     /// <summary>Block devices as the guest sees them.</summary>
@@ -42,7 +44,10 @@ public static class QmpCommands
 
     /// <summary>Named block nodes.</summary>
     public static QmpCommand<IReadOnlyList<BlockNodeInfo>> QueryNamedBlockNodes { get; } =
-        new("query-named-block-nodes", Object(("flat", true)), e => e.ArrayItems().Select(BlockNodeInfo.Parse).ToArray());
+        new(
+            "query-named-block-nodes",
+            Object(("flat", true)),
+            e => e.ArrayItems().Select(BlockNodeInfo.Parse).ToArray());
 
     /// <summary>Block jobs that exist.</summary>
     public static QmpCommand<IReadOnlyList<BlockJobInfo>> QueryBlockJobs { get; } =
@@ -87,7 +92,8 @@ public static class QmpCommands
     public static QmpCommand<QmpNothing> MigrateSetCapabilities(params (string Name, bool On)[] capabilities)
     {
         var list = new JsonArray();
-        foreach ((string name, bool on) in capabilities) list.Add((JsonNode)Object(("capability", name), ("state", on)));
+        foreach ((string name, bool on) in capabilities)
+            list.Add((JsonNode)Object(("capability", name), ("state", on)));
         return Nothing("migrate-set-capabilities", Object(("capabilities", list)));
     }
 

@@ -3,7 +3,9 @@ using System.Text.Json;
 namespace Umbra.Qemu.Qmp;
 
 /// <summary>Something QEMU tells unasked.</summary>
-/// <param name="Name">Name in QEMU's schema: <c>STOP</c>, <c>RESUME</c>, <c>MIGRATION</c>, <c>BLOCK_JOB_READY</c> ...</param>
+/// <param name="Name">
+/// Name in QEMU's schema: <c>STOP</c>, <c>RESUME</c>, <c>MIGRATION</c>, <c>BLOCK_JOB_READY</c> ...
+/// </param>
 /// <param name="Data">Its data; <see cref="JsonValueKind.Undefined"/> when there is none.</param>
 public sealed record QmpEvent(string Name, JsonElement Data)
 {

@@ -67,7 +67,8 @@ public readonly record struct QmpMessage(
         new(QmpMessageKind.Error, IdOf(root), error.Text("class"), error.Text("desc"), default);
 
     private static long IdOf(JsonElement root) =>
-        root.TryGetProperty("id", out JsonElement id) && id.ValueKind == JsonValueKind.Number && id.TryGetInt64(out long n)
+        root.TryGetProperty("id", out JsonElement id) && id.ValueKind == JsonValueKind.Number
+            && id.TryGetInt64(out long n)
             ? n
             : -1;
 

@@ -5,7 +5,9 @@ namespace Umbra.Qemu.Qmp;
 // Small values that QMP commands return; they share this file because each is nothing but its members.
 
 /// <summary>Answer of <c>query-migrate</c>.</summary>
-/// <param name="Status"><c>none, setup, active, completed, failed, cancelled, ...</c>; empty before any migration.</param>
+/// <param name="Status">
+/// <c>none, setup, active, completed, failed, cancelled, ...</c>; empty before any migration.
+/// </param>
 /// <param name="Error">Why it failed; else empty.</param>
 /// <param name="BlockedReasons">Why this VM cannot be migrated just now; empty when it can.</param>
 public sealed record MigrationInfo(string Status, string Error, IReadOnlyList<string> BlockedReasons)
@@ -13,7 +15,10 @@ public sealed record MigrationInfo(string Status, string Error, IReadOnlyList<st
     internal static MigrationInfo Parse(JsonElement e) => new(
         e.Text("status"),
         e.Text("error-desc"),
-        e.Items("blocked-reasons").Where(r => r.ValueKind == JsonValueKind.String).Select(r => r.GetString()!).ToArray());
+        e.Items("blocked-reasons")
+            .Where(r => r.ValueKind == JsonValueKind.String)
+            .Select(r => r.GetString()!)
+            .ToArray());
 }
 
 /// <summary>A block device as the guest sees it.</summary>

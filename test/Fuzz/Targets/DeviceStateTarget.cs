@@ -27,7 +27,8 @@ public sealed class DeviceStateTarget : IFuzzTarget
         int end = SectionStream.HeaderBytes;
         foreach (StateSection section in sections ?? [])
         {
-            Invariant.Holds(section.Offset > end && section.Length >= 0 && section.Offset + section.Length <= input.Length);
+            Invariant.Holds(
+                section.Offset > end && section.Length >= 0 && section.Offset + section.Length <= input.Length);
             end = section.Offset + section.Length;
         }
 

@@ -20,7 +20,8 @@ public sealed class QmpTarget : IFuzzTarget
         .. new[]
         {
             """{"QMP":{"version":{"qemu":{"micro":22,"minor":2,"major":7}},"capabilities":["oob"]}}""" + "\r\n",
-            """{"return":{"status":"running"},"id":7}""" + "\r\n" + """{"error":{"class":"A","desc":"b"},"id":8}""" + "\n",
+            """{"return":{"status":"running"},"id":7}""" + "\r\n"
+                + """{"error":{"class":"A","desc":"b"},"id":8}""" + "\n",
             """{"event":"STOP","data":{"x":[1,2.5,null,"\u00e4"]},"timestamp":{"seconds":1}}""" + "\n",
         }.Select(Encoding.UTF8.GetBytes),
     ];

@@ -31,8 +31,10 @@ public sealed class DeviceStateBlobTests
     {
         byte[] blob = Written([1, 2, 3], [4, 5]);
         Assert.Equal(
-            "556D62726144657601000000000000008877665544332211" + Convert.ToHexString(BitConverter.GetBytes(s_hash.Hash([1, 2, 3])))
-                + "030000000300000002000000020000000000000000000000" + Convert.ToHexString(blob.AsSpan(56, 8)) + "0102030405",
+            "556D62726144657601000000000000008877665544332211"
+                + Convert.ToHexString(BitConverter.GetBytes(s_hash.Hash([1, 2, 3])))
+                + "030000000300000002000000020000000000000000000000" + Convert.ToHexString(blob.AsSpan(56, 8))
+                + "0102030405",
             Convert.ToHexString(blob));
         Assert.Equal(s_hash.Hash(blob.AsSpan(64), s_hash.Hash(blob.AsSpan(0, 56))), BitConverter.ToUInt64(blob, 56));
     }

@@ -154,7 +154,8 @@ public sealed class SaveAndLoadTests
     {
         var saver = new DeviceStateSaver(
             primary.Monitor, Path.Combine(vms.Directory, "x"), Path.Combine(vms.Directory, "m"), s_lz4, s_hash);
-        QmpOutcome<QmpNothing> prepared = await saver.PrepareAsync(TestVm.Deadline, TestContext.Current.CancellationToken);
+        QmpOutcome<QmpNothing> prepared =
+            await saver.PrepareAsync(TestVm.Deadline, TestContext.Current.CancellationToken);
         Assert.True(prepared.IsOk, prepared.ToString());
         return saver;
     }

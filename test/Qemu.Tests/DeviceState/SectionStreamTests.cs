@@ -10,7 +10,8 @@ public sealed class SectionStreamTests
     [Fact]
     public void Sections_come_out_with_their_names_and_payloads()
     {
-        byte[] stream = [.. "QEVM\0\0\0\u0003"u8, .. Section(39, "serial", 0, 3, [1, 2]), .. Section(4, "cpu", 1, 12, []), 0];
+        byte[] stream =
+            [.. "QEVM\0\0\0\u0003"u8, .. Section(39, "serial", 0, 3, [1, 2]), .. Section(4, "cpu", 1, 12, []), 0];
         IReadOnlyList<StateSection>? sections = SectionStream.Parse(stream, out _);
         Assert.NotNull(sections);
         Assert.Equal([("serial", 0u, 3u, 2), ("cpu", 1u, 12u, 0)],
@@ -37,7 +38,8 @@ public sealed class SectionStreamTests
     [Fact]
     public void Every_cut_is_an_error_and_no_exception()
     {
-        byte[] stream = [.. "QEVM\0\0\0\u0003"u8, .. Section(39, "serial", 0, 3, [1, 2]), .. Section(4, "cpu", 1, 12, []), 0];
+        byte[] stream =
+            [.. "QEVM\0\0\0\u0003"u8, .. Section(39, "serial", 0, 3, [1, 2]), .. Section(4, "cpu", 1, 12, []), 0];
         for (int length = 0; length < stream.Length; length++)
         {
             Assert.Null(SectionStream.Parse(stream.AsSpan(0, length), out string error));

@@ -8,9 +8,11 @@ namespace Umbra.Qemu.Tests.Machines;
 public sealed class AttachArgumentsTests
 {
     private const string Good =
-        "qemu-system-x86_64 -name guest=db,debug-threads=on -machine pc-q35-7.2,accel=kvm,memory-backend=mem,vmport=off "
+        "qemu-system-x86_64 -name guest=db,debug-threads=on "
+        + "-machine pc-q35-7.2,accel=kvm,memory-backend=mem,vmport=off "
         + "-cpu EPYC -smp 2,sockets=1,cores=2 -m 1G -object memory-backend-memfd,id=mem,size=1G,share=on -nodefaults "
-        + "-vga none -display none -drive file=/d.qcow2,if=none,id=x,format=qcow2 -device virtio-blk-pci,drive=x,id=vda,"
+        + "-vga none -display none -drive file=/d.qcow2,if=none,id=x,format=qcow2 "
+        + "-device virtio-blk-pci,drive=x,id=vda,"
         + "serial=abc -device pcie-root-port,id=p0,chassis=1 -chardev socket,id=q,path=/q1,server=on,wait=off "
         + "-mon chardev=q,mode=control -qmp unix:/q2,server=on,wait=off -serial stdio -rtc base=utc --no-reboot";
 
@@ -47,9 +49,11 @@ public sealed class AttachArgumentsTests
     {
         string[] argv =
         [
-            .. Good.Replace("memory-backend-memfd,id=mem,size=1G,share=on", "JSON", StringComparison.Ordinal).Split(' '),
+            .. Good.Replace("memory-backend-memfd,id=mem,size=1G,share=on", "JSON", StringComparison.Ordinal)
+                .Split(' '),
         ];
-        argv[Array.IndexOf(argv, "JSON")] = """{"qom-type":"memory-backend-file","id":"mem","mem-path":"/m","share":true}""";
+        argv[Array.IndexOf(argv, "JSON")] =
+            """{"qom-type":"memory-backend-file","id":"mem","mem-path":"/m","share":true}""";
         AttachedArguments read = AttachArguments.Parse(argv);
         Assert.Empty(read.Refusals);
         Assert.Equal("/m", read.RamFile);

@@ -50,7 +50,8 @@ public sealed class ProtectionChecksTests
     public void Drivers_and_machines_are_judged_by_name()
     {
         Assert.Contains("VFIO", ProtectionChecks.WhyDriverIsRefused("vfio-pci"), StringComparison.Ordinal);
-        Assert.Contains("vhost-user", ProtectionChecks.WhyDriverIsRefused("vhost-user-fs-pci"), StringComparison.Ordinal);
+        Assert.Contains(
+            "vhost-user", ProtectionChecks.WhyDriverIsRefused("vhost-user-fs-pci"), StringComparison.Ordinal);
         Assert.Null(ProtectionChecks.WhyDriverIsRefused("virtio-blk-pci"));
         Assert.NotNull(ProtectionChecks.WhyMachineIsRefused("microvm"));
     }

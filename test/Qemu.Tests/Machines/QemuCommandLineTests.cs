@@ -25,7 +25,8 @@ public sealed class QemuCommandLineTests
         string line = string.Join(' ', QemuCommandLine.Build(s_vm, s_paths, QemuRole.Primary));
         foreach (string part in (string[])
             [
-                "-machine pc-q35-7.2,memory-backend=ram0 -accel tcg -cpu qemu64 -smp cpus=1,sockets=1,cores=1,threads=1",
+                "-machine pc-q35-7.2,memory-backend=ram0 -accel tcg -cpu qemu64 "
+                    + "-smp cpus=1,sockets=1,cores=1,threads=1",
                 "-m size=256M -object memory-backend-file,id=ram0,size=256M,mem-path=/dev/shm/web.ram,share=on",
                 "-nodefaults -no-user-config -display none -vga none -uuid 5d1f6b1e-0000-4000-8000-000000000001",
                 "-device pcie-root-port,id=hp3,bus=pcie.0,addr=0x13,chassis=4,slot=4",
@@ -61,7 +62,8 @@ public sealed class QemuCommandLineTests
     [InlineData("pc")]
     [InlineData("microvm")]
     public void An_alias_of_a_machine_type_is_refused(string machine) => Assert.Contains(
-        DefinitionChecks.Check(s_vm with { Machine = machine }), e => e.Contains("not pinned", StringComparison.Ordinal));
+        DefinitionChecks.Check(s_vm with { Machine = machine }),
+        e => e.Contains("not pinned", StringComparison.Ordinal));
 
     [Fact]
     public void Each_flaw_of_a_definition_has_its_own_message()

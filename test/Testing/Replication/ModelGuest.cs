@@ -212,7 +212,8 @@ public sealed class ModelSourceDisks : ISourceDisks
     public IReadOnlyList<KeyValuePair<string, ModelDisk>> All => _disks;
 
     /// <inheritdoc/>
-    public IReadOnlyList<DiskGeometry> Geometry => [.. _disks.Select(d => new DiskGeometry(d.Key, d.Value.Content.Length))];
+    public IReadOnlyList<DiskGeometry> Geometry =>
+        [.. _disks.Select(d => new DiskGeometry(d.Key, d.Value.Content.Length))];
 
     /// <inheritdoc/>
     public DiskMirrorState State { get; private set; }

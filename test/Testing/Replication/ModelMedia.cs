@@ -96,7 +96,8 @@ public sealed class ModelMedia : IShadowMedia
     /// <inheritdoc/>
     public CallOutcome WriteFile(ShadowVolume volume, string name, long offset, ReadOnlySpan<byte> source)
     {
-        if (Intercept(name.StartsWith("undo", StringComparison.Ordinal) ? "WriteUndo" : nameof(WriteFile)) is { } failure)
+        string call = name.StartsWith("undo", StringComparison.Ordinal) ? "WriteUndo" : nameof(WriteFile);
+        if (Intercept(call) is { } failure)
             return failure;
         SortedDictionary<string, ModelFile> files = Files(volume);
         if (!files.TryGetValue(name, out ModelFile? file)) files.Add(name, file = new ModelFile());
@@ -157,7 +158,8 @@ public sealed class ModelMedia : IShadowMedia
         _memoryFiles.Clear();
         foreach (ModelDisk disk in Disks.Values) disk.LoseUnflushed(survives);
         foreach (ModelFile file in _diskFiles.Values) file.LoseUnflushed(survives);
-        foreach (string gone in _diskFiles.Where(f => !f.Value.Exists).Select(f => f.Key).ToArray()) _diskFiles.Remove(gone);
+        foreach (string gone in _diskFiles.Where(f => !f.Value.Exists).Select(f => f.Key).ToArray())
+            _diskFiles.Remove(gone);
         Changes++;
     }
 
