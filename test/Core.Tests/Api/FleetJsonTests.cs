@@ -19,7 +19,8 @@ public sealed class FleetJsonTests
         string text = FleetJson.SerializeToText(assignment);
         Assert.StartsWith("""{"role":"primary","generation":3,"vm":{"name":"v","revision":1,""", text);
         Assert.Contains("\"interval\":100.25,", text);
-        Assert.Contains("\"action\":{\"id\":\"x\",\"kind\":\"swapRehearsal\",\"reason\":\"why\"}", text);
+        Assert.Contains(
+            "\"action\":{\"id\":\"x\",\"kind\":\"swapRehearsal\",\"reason\":\"why\",\"provenOff\":false}", text);
         Assert.Contains("\"peer\":\"b\"", text);
     }
 
