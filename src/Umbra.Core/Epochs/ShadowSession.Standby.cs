@@ -209,8 +209,9 @@ public sealed partial class ShadowSession
         ForgetPermit();
         _store.Drop();
         if (_link is not null) CloseLink("the shadow has consented to a takeover");
-        string silence = $"{refused} is refused; the primary was heard {_witness.Silence(now).TotalSeconds:0.0} s ago";
-        Finish(action, true, silence, [], refused);
+        TimeSpan silence = _witness.Silence(now);
+        string said = $"{refused} is refused; the primary was heard {silence.TotalSeconds:0.0} s ago";
+        Finish(action, true, said, [], refused, silence);
     }
 
     private void OnPermit(SwapPermit permit, TimeSpan now)
@@ -362,7 +363,8 @@ public sealed partial class ShadowSession
     }
 
     private void Finish(
-        string action, bool succeeded, string detail, IReadOnlyList<PhaseTime> phases, Generation refused = default) =>
+        string action, bool succeeded, string detail, IReadOnlyList<PhaseTime> phases, Generation refused = default,
+        TimeSpan silence = default) =>
         _effects.ActionFinished(new VmActionResult
         {
             Id = action,
@@ -371,5 +373,6 @@ public sealed partial class ShadowSession
             Phases = phases,
             Epoch = _store.Committed,
             Generation = refused == default ? _store.Promised : refused,
+            Silence = silence,
         });
 }

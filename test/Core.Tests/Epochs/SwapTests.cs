@@ -266,6 +266,15 @@ public sealed class SwapTests
     }
 
     [Fact]
+    public void Consent_asks_no_silence_of_a_primary_that_is_proven_off()
+    {
+        PairRig rig = Seeded();
+        rig.Shadow.RequestConsent("consent", new Generation(1), lease: null, rig.Now);
+        Assert.True(rig.ShadowSaid.Results["consent"].Succeeded);
+        Assert.Equal(new Generation(2), rig.Shadow.Store.Promised);
+    }
+
+    [Fact]
     public void A_shadow_that_has_consented_refuses_the_old_generation_also_after_a_restart()
     {
         PairRig rig = Seeded();
@@ -275,6 +284,7 @@ public sealed class SwapTests
         rig.Shadow.RequestConsent("consent", new Generation(1), lease, rig.Now);
         Assert.Equal(new Generation(1), rig.ShadowSaid.Results["consent"].Generation);
         Assert.True(rig.ShadowSaid.Results["consent"].Succeeded);
+        Assert.True(rig.ShadowSaid.Results["consent"].Silence >= LeaseRules.WitnessWait(lease));
         rig.NewShadow();
         rig.ToSource.Clear();
         rig.Connect();
