@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Umbra.Demo;
 
 /// <summary>Pauses of the vCPUs, milliseconds.</summary>
@@ -27,6 +29,12 @@ public sealed record DemoReport
 
     /// <summary>CPUs of this machine, shared by all hosts of the demo.</summary>
     public int MachineCpus { get; set; } = Environment.ProcessorCount;
+
+    /// <summary>
+    /// Processes that wanted a CPU in the minute before the demo (load average): with more than a few, the times below
+    /// are those of a crowded machine.
+    /// </summary>
+    public double MachineLoadBefore { get; set; } = ReadLoad();
 
     /// <summary>Epochs that the shadow acknowledged in the measured part.</summary>
     public long? Epochs { get; set; }
@@ -75,4 +83,7 @@ public sealed record DemoReport
 
     /// <summary>Whether all of it is true.</summary>
     public bool Ok => Checks.Count > 0 && Checks.All(check => check.Holds == true);
+
+    private static double ReadLoad() =>
+        double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
 }

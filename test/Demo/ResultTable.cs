@@ -12,6 +12,8 @@ public static class ResultTable
         void Row(string name, string? value) =>
             table.AddRow(new Text(name), value is null ? new Text("not measured", "yellow") : new Text(value));
         Row("guest", $"{report.QemuVersion ?? "QEMU"}, {report.Accelerator}, {report.MachineCpus} CPUs for all hosts");
+        string crowded = report.MachineLoadBefore > report.MachineCpus ? ": crowded, no measure of times" : "";
+        Row("machine's load before", $"{report.MachineLoadBefore:0.0}{crowded}");
         Row("epochs", report.Epochs is null ? null : $"{report.Epochs} every {report.IntervalMs:0} ms");
         Row("pause", report.PauseMs is not { } pause
             ? null
