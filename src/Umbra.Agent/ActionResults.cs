@@ -3,7 +3,9 @@ using Umbra.Core.Api;
 
 namespace Umbra.Agent;
 
-/// <summary>The results of the last actions on a VM, repeated in every heartbeat until newer ones push them out.</summary>
+/// <summary>
+/// The results of the last actions on a VM, repeated in every heartbeat until newer ones push them out.
+/// </summary>
 internal sealed class ActionResults
 {
     /// <summary>Results kept.</summary>

@@ -47,8 +47,10 @@ public static class AgentProcess
     private static async Task RunAsync(AgentOptions options, ILogger log, CancellationToken stop)
     {
         var paths = new AgentPaths(options.StateDirectory, options.MemoryDirectory ?? "/dev/shm/umbra-" + options.Name);
-        Directory.CreateDirectory(paths.State, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        Directory.CreateDirectory(paths.Memory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(paths.State,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(paths.Memory,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         using LockFile owner = LockFile.TryAcquire(paths.LockFile) is { IsOk: true } taken
             ? taken.Value
             : throw new InvalidOperationException($"another agent runs on {paths.State}");
@@ -79,7 +81,8 @@ public static class AgentProcess
         if (options.JoinToken is null)
         {
             throw new InvalidOperationException(
-                $"this host has not joined a fleet: make a token with 'umbra host token' and start the agent with --join TOKEN");
+                "this host has not joined a fleet: make a token with 'umbra host token' "
+                + "and start the agent with --join TOKEN");
         }
 
         JoinToken token = JoinToken.TryParse(options.JoinToken, out string error)

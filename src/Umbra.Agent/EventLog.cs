@@ -25,7 +25,8 @@ public sealed class EventLog(TimeProvider clock, HostId host)
         var happened = new FleetEvent { Time = clock.GetUtcNow(), Kind = kind, Vm = vm, Host = host, Text = text };
         lock (_lock)
         {
-            if (_last.TryGetValue((kind, vm), out var last) && last.Text == text && happened.Time - last.Time < RepeatMin)
+            if (_last.TryGetValue((kind, vm), out var last) && last.Text == text
+                && happened.Time - last.Time < RepeatMin)
                 return false;
             if (_last.Count == EventsMax) _last.Clear();
             _last[(kind, vm)] = (text, happened.Time);

@@ -17,7 +17,8 @@ internal static partial class LogMessages
     [LoggerMessage(4, LogLevel.Information, "{Kind} {Vm}: {Text}")]
     public static partial void Happened(this ILogger log, string kind, string vm, string text);
 
-    [LoggerMessage(5, LogLevel.Information, "agent of {Host} runs: pairs at {Endpoint}, state in {State}, memory in {Memory}")]
+    [LoggerMessage(5, LogLevel.Information,
+        "agent of {Host} runs: pairs at {Endpoint}, state in {State}, memory in {Memory}")]
     public static partial void AgentRuns(this ILogger log, string host, string endpoint, string state, string memory);
 
     [LoggerMessage(6, LogLevel.Error, "{Vm}: reconciling failed")]

@@ -6,7 +6,8 @@ using Umbra.Core.Protocol;
 namespace Umbra.Agent;
 
 /// <summary>
-/// The VMs of this host, one keeper each: hands the controller's word to them, gathers what they have to say. Thread-safe.
+/// The VMs of this host, one keeper each: hands the controller's word to them, gathers what they have to say.
+/// Thread-safe.
 /// </summary>
 internal sealed class VmFleet(Func<VmId, VmFleet, VmKeeper> makeKeeper) : IAsyncDisposable
 {
@@ -37,7 +38,9 @@ internal sealed class VmFleet(Func<VmId, VmFleet, VmKeeper> makeKeeper) : IAsync
         }
     }
 
-    /// <summary>A connection of <paramref name="peer"/> about a VM's shadow here; the keeper owns it from then on.</summary>
+    /// <summary>
+    /// A connection of <paramref name="peer"/> about a VM's shadow here; the keeper owns it from then on.
+    /// </summary>
     public void Accepted(Stream stream, HostId peer, SourceHello hello)
     {
         if (Find(hello.Vm) is { } keeper) keeper.Accepted(stream, peer, hello);

@@ -9,7 +9,9 @@ public enum PlantedBug
     /// <summary>None.</summary>
     None = 0,
 
-    /// <summary>The shadow's disk says that it is flushed, and is not: the acknowledgement comes before the flush.</summary>
+    /// <summary>
+    /// The shadow's disk says that it is flushed, and is not: the acknowledgement comes before the flush.
+    /// </summary>
     AcknowledgedBeforeFlush,
 
     /// <summary>Undo logs are not written.</summary>
@@ -30,6 +32,8 @@ public enum PlantedBug
     /// <summary>Disk operations of an epoch that was not acknowledged are forgotten at a reconnect.</summary>
     UnacknowledgedForgotten,
 
-    /// <summary>The note that a guest is held is not kept, so that an agent restarted during a swap lets it run.</summary>
+    /// <summary>
+    /// The note that a guest is held is not kept, so that an agent restarted during a swap lets it run.
+    /// </summary>
     HeldForgotten,
 }

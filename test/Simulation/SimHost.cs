@@ -4,7 +4,9 @@ using Umbra.Testing.Replication;
 
 namespace Umbra.Simulation;
 
-/// <summary>A host's clock: begins anywhere, runs a little fast or slow, goes on through everything but a reboot.</summary>
+/// <summary>
+/// A host's clock: begins anywhere, runs a little fast or slow, goes on through everything but a reboot.
+/// </summary>
 internal sealed class SimClock(SimRandom random)
 {
     private readonly double _rate = 1 + ((random.Below(2001) - 1000) / 1_000_000.0 * 0.9);
@@ -31,7 +33,9 @@ internal enum SimRole
     Shadow,
 }
 
-/// <summary>A host: its clock, the VM's or shadow's remains, the guest's process, the guard, and an agent or none.</summary>
+/// <summary>
+/// A host: its clock, the VM's or shadow's remains, the guest's process, the guard, and an agent or none.
+/// </summary>
 internal sealed class SimHost(SimWorld world, string name)
 {
     private int _boots;

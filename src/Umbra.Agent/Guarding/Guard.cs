@@ -5,7 +5,8 @@ namespace Umbra.Agent.Guarding;
 
 /// <summary>
 /// The agent's end of its guard: starts the process, tells it which VMs to look after, starts it anew when it died.
-/// Thread-safe. A word to the guard is one line into a pipe; the pulse by which it knows that the agent moves is a file.
+/// Thread-safe. A word to the guard is one line into a pipe; the pulse by which it knows that the agent moves is a
+/// file.
 /// </summary>
 /// <param name="command">How to start a guard: program and arguments.</param>
 /// <param name="pulsePath">Where the agent's pulse is written, on a tmpfs.</param>
@@ -45,7 +46,9 @@ public sealed class Guard(IReadOnlyList<string> command, string pulsePath) : IDi
     /// <summary>Ends <see cref="Hold"/>.</summary>
     public void Release(VmId vm) => Change(vm, static v => v with { Held = false }, "release\t" + vm);
 
-    /// <summary>The VM must be paused at <paramref name="deadline"/> (<see cref="Umbra.Linux.Machine.BootClock"/>); null: never.</summary>
+    /// <summary>
+    /// The VM must be paused at <paramref name="deadline"/> (<see cref="Umbra.Linux.Machine.BootClock"/>); null: never.
+    /// </summary>
     public void SetRunDeadline(VmId vm, TimeSpan? deadline) =>
         Change(vm, v => v with { RunDeadline = deadline }, GuardBook.DeadlineLine(vm, deadline));
 
@@ -117,5 +120,9 @@ public sealed class Guard(IReadOnlyList<string> command, string pulsePath) : IDi
     }
 
     private static string[] Lines(GuardedVm vm) =>
-        [GuardBook.WatchLine(vm), (vm.Held ? "hold\t" : "release\t") + vm.Vm, GuardBook.DeadlineLine(vm.Vm, vm.RunDeadline)];
+    [
+        GuardBook.WatchLine(vm),
+        (vm.Held ? "hold\t" : "release\t") + vm.Vm,
+        GuardBook.DeadlineLine(vm.Vm, vm.RunDeadline),
+    ];
 }

@@ -140,7 +140,8 @@ internal sealed class GuardMonitor : IDisposable
         {
             if (!_ready.Wait(Deadline)) return null;
             int id = ++_newestId;
-            if (!TrySend($$"""{"execute":"{{command}}","id":{{id.ToString(CultureInfo.InvariantCulture)}}}""" + "\n")) return null;
+            string number = id.ToString(CultureInfo.InvariantCulture);
+            if (!TrySend($$"""{"execute":"{{command}}","id":{{number}}}""" + "\n")) return null;
             while (_answered.WaitOne(Deadline))
             {
                 if (_answer is { } answer && answer.Id == id) return answer.Value;

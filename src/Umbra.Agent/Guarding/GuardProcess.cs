@@ -76,12 +76,14 @@ public sealed class GuardProcess : IDisposable
 
     /// <summary>
     /// The next line, or null when it is time to look at deadlines and the pulse, or there will be no more lines. Looks
-    /// are frequent also for a far deadline: a wait does not count the time that the host was suspended, the clock does.
+    /// are frequent also for a far deadline: a wait does not count the time that the host was suspended, the clock
+    /// does.
     /// </summary>
     private string? WaitForLine()
     {
         TimeSpan wait = PulseWatch.LookInterval;
-        if (_book.NextDeadline - BootClock.Now is { } left && left < wait) wait = left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        if (_book.NextDeadline - BootClock.Now is { } left
+            && left < wait) wait = left > TimeSpan.Zero ? left : TimeSpan.Zero;
         if (_lines.TryTake(out string? line, wait)) return line;
         if (_lines.IsCompleted) Thread.Sleep(wait);
         return null;
@@ -126,7 +128,8 @@ public sealed class GuardProcess : IDisposable
     {
         GuardedVm[] mine = [.. _book.Vms.Where(IsMine)];
         foreach (GuardedVm vm in mine) Monitor(vm).Yank(vm.Disks);
-        if (mine.Any(vm => !vm.Held && Monitor(vm).IsReady && Monitor(vm).IsInBarrier())) _agent?.Kill(ProcessHandle.SignalKill);
+        if (mine.Any(vm =>
+            !vm.Held && Monitor(vm).IsReady && Monitor(vm).IsInBarrier())) _agent?.Kill(ProcessHandle.SignalKill);
     }
 
     private void EnforceLease(GuardedVm vm)

@@ -21,7 +21,8 @@ public sealed record GuardedVm(
 }
 
 /// <summary>
-/// What an agent tells its guard, a line each, words separated by tabs: <c>pulse FILE PID</c> (its own pulse and process),
+/// What an agent tells its guard, a line each, words separated by tabs: <c>pulse FILE PID</c> (its own pulse and
+/// process),
 /// <c>watch VM SOCKET DIRECTORY PID GENERATION DISKS</c>, <c>hold VM</c>, <c>release VM</c>,
 /// <c>deadline VM TICKS|never</c>, <c>forget VM</c>. The end of the stream means that the agent is gone.
 /// </summary>
@@ -78,7 +79,8 @@ public sealed class GuardBook
                 return Put(vm with { Held = false });
             case "deadline" when words.Length == 3 && words[2] == "never":
                 return Put(vm with { RunDeadline = null });
-            case "deadline" when words.Length == 3 && long.TryParse(words[2], CultureInfo.InvariantCulture, out long ticks):
+            case "deadline" when words.Length == 3
+                && long.TryParse(words[2], CultureInfo.InvariantCulture, out long ticks):
                 return Put(vm with { RunDeadline = new TimeSpan(ticks) });
             case "forget":
                 _vms.Remove(words[1]);
@@ -96,7 +98,8 @@ public sealed class GuardBook
 
     private GuardedVm? Watch(string[] words)
     {
-        if (words.Length != 7 || !Names.IsValid(words[1]) || !Path.IsPathRooted(words[2]) || !Path.IsPathRooted(words[3])
+        if (words.Length != 7 || !Names.IsValid(words[1]) || !Path.IsPathRooted(words[2])
+            || !Path.IsPathRooted(words[3])
             || !int.TryParse(words[4], CultureInfo.InvariantCulture, out int process) || process <= 0
             || !ulong.TryParse(words[5], CultureInfo.InvariantCulture, out ulong generation)
             || !int.TryParse(words[6], CultureInfo.InvariantCulture, out int disks) || disks is < 0 or > DisksMax)

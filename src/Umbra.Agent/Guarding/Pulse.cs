@@ -2,7 +2,10 @@ using Umbra.Linux.Machine;
 
 namespace Umbra.Agent.Guarding;
 
-/// <summary>Writes this process's pulse from a thread that does nothing else, so that only a process that stands still misses one.</summary>
+/// <summary>
+/// Writes this process's pulse from a thread that does nothing else, so that only a process that stands still misses
+/// one.
+/// </summary>
 internal sealed class Pulse : IDisposable
 {
     private readonly PulseFile _file;

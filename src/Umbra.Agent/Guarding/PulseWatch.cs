@@ -1,7 +1,8 @@
 namespace Umbra.Agent.Guarding;
 
 /// <summary>
-/// Judges whether an agent still moves: it writes another number every <see cref="Interval"/>, and its guard looks. Only
+/// Judges whether an agent still moves: it writes another number every <see cref="Interval"/>, and its guard looks.
+/// Only
 /// time in which the guard itself came to look counts as silence, so that a host that was suspended, or too busy for
 /// both, accuses nobody. Pure.
 /// </summary>

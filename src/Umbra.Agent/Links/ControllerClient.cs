@@ -5,7 +5,9 @@ using Umbra.Core.Swap;
 
 namespace Umbra.Agent.Links;
 
-/// <summary>The agent's calls to the controller. Every one has a deadline; a call that fails is an outcome, not an error.</summary>
+/// <summary>
+/// The agent's calls to the controller. Every one has a deadline; a call that fails is an outcome, not an error.
+/// </summary>
 public sealed class ControllerClient(HostIdentity identity) : IDisposable
 {
     /// <summary>A heartbeat's answer later than this after the controller should have given it is lost.</summary>
@@ -16,8 +18,11 @@ public sealed class ControllerClient(HostIdentity identity) : IDisposable
 
     private readonly HttpClient _http = identity.CreateClient();
 
-    /// <summary>Reports to the controller and gets this host's desired state; null when the controller is away.</summary>
-    public async Task<(HeartbeatAnswer? Answer, string Error)> HeartbeatAsync(AgentHeartbeat heartbeat, CancellationToken stop)
+    /// <summary>
+    /// Reports to the controller and gets this host's desired state; null when the controller is away.
+    /// </summary>
+    public async Task<(HeartbeatAnswer? Answer, string Error)> HeartbeatAsync(AgentHeartbeat heartbeat,
+        CancellationToken stop)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
         deadline.CancelAfter(HeartbeatDeadline);
@@ -26,7 +31,8 @@ public sealed class ControllerClient(HostIdentity identity) : IDisposable
             using HttpResponseMessage response = await _http.PostAsJsonAsync(
                 ApiPaths.AgentHeartbeat, heartbeat, FleetJson.Options, deadline.Token);
             if (!response.IsSuccessStatusCode)
-                return (null, $"{(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(deadline.Token)}");
+                return (null,
+                    $"{(int)response.StatusCode}: {await response.Content.ReadAsStringAsync(deadline.Token)}");
             return (await response.Content.ReadFromJsonAsync<HeartbeatAnswer>(FleetJson.Options, deadline.Token), "");
         }
         catch (Exception e) when (IsAbsence(e, stop))

@@ -46,15 +46,19 @@ public sealed class HostIdentity
         HostId? known = identity.HostOf(identity.Certificate);
         if (known == name) return identity;
         throw new InvalidOperationException(
-            $"the certificate in {files.Certificate} is {(known is null ? "expired or of another fleet" : $"that of host {known}")}, "
-            + $"this agent is {name}: start it under its own name, or remove {paths.Identity} and join anew with --join");
+            $"the certificate in {files.Certificate} is "
+            + (known is null ? "expired or of another fleet" : $"that of host {known}")
+            + $", this agent is {name}: start it under its own name, "
+            + $"or remove {paths.Identity} and join anew with --join");
     }
 
     /// <summary>Joins the fleet: makes a key, has it certified, keeps both.</summary>
     /// <exception cref="InvalidOperationException">The controller refused; the message says why.</exception>
-    public static async Task<HostIdentity> JoinAsync(AgentPaths paths, HostId name, JoinToken token, CancellationToken stop)
+    public static async Task<HostIdentity> JoinAsync(AgentPaths paths, HostId name, JoinToken token,
+        CancellationToken stop)
     {
-        Directory.CreateDirectory(paths.Identity, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(paths.Identity,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var files = new Files(paths.Identity);
         using ECDsa key = ReadOrMakeKey(files.Key);
         using X509Certificate2 authority = await FetchAuthorityAsync(token, stop);
@@ -80,7 +84,9 @@ public sealed class HostIdentity
         return Load(paths, name)!;
     }
 
-    /// <summary>The host that <paramref name="certificate"/> names, or null when it is not a host's of this fleet.</summary>
+    /// <summary>
+    /// The host that <paramref name="certificate"/> names, or null when it is not a host's of this fleet.
+    /// </summary>
     public HostId? HostOf(X509Certificate? certificate) =>
         IdentityOf(certificate) is { Role: FleetRole.Host } identity ? new HostId(identity.Name) : null;
 

@@ -8,7 +8,8 @@ namespace Umbra.Agent.Links;
 
 /// <summary>
 /// One authenticated connection of a pair. A thread reads frames and posts them to the owner's mailbox; another writes
-/// what <see cref="Send"/> has serialised. Memory is bounded both ways: when the owner does not keep up, nothing is read
+/// what <see cref="Send"/> has serialised. Memory is bounded both ways: when the owner does not keep up, nothing is
+/// read
 /// and TCP holds the other side back; when the network does not, <see cref="HasRoom"/> is false.
 /// </summary>
 public sealed class PairConnection : IPairLink, IDisposable
@@ -42,7 +43,9 @@ public sealed class PairConnection : IPairLink, IDisposable
     /// <param name="stream">Authenticated and encrypted stream.</param>
     /// <param name="peer">Host at the other end, as its certificate says.</param>
     /// <param name="codec">The protocol.</param>
-    /// <param name="owner">Gets <see cref="ReceivedFrame"/>, <see cref="ConnectionClosed"/> and <see cref="RoomAvailable"/>.</param>
+    /// <param name="owner">
+    /// Gets <see cref="ReceivedFrame"/>, <see cref="ConnectionClosed"/> and <see cref="RoomAvailable"/>.
+    /// </param>
     public PairConnection(Stream stream, HostId peer, PairCodec codec, Mailbox owner)
     {
         (_stream, Peer, _codec, _owner) = (stream, peer, codec, owner);
@@ -127,7 +130,8 @@ public sealed class PairConnection : IPairLink, IDisposable
                 _owner.Post(new ReceivedFrame(this, _codec, frame, body));
             }
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception e) when (
+            e is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
         {
             Close(e is EndOfStreamException ? "the other side closed the connection" : (e.InnerException ?? e).Message);
         }
@@ -150,7 +154,8 @@ public sealed class PairConnection : IPairLink, IDisposable
                 if (Recycle(chunk)) _owner.Post(RoomAvailable.Instance);
             }
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception e) when (
+            e is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
         {
             Close((e.InnerException ?? e).Message);
         }
@@ -197,8 +202,11 @@ public sealed class PairConnection : IPairLink, IDisposable
     }
 }
 
-/// <summary>A frame as it came from the network. Decode it on the owner's thread, handle the message, dispose it.</summary>
-public sealed class ReceivedFrame(PairConnection connection, PairCodec codec, FrameHeader header, byte[] body) : IDisposable
+/// <summary>
+/// A frame as it came from the network. Decode it on the owner's thread, handle the message, dispose it.
+/// </summary>
+public sealed class ReceivedFrame(PairConnection connection, PairCodec codec, FrameHeader header, byte[] body)
+    : IDisposable
 {
     /// <summary>Where it came from.</summary>
     public PairConnection Connection => connection;

@@ -82,7 +82,8 @@ public sealed class PairListener : IAsyncDisposable
             if (hello is not null) _accepted(stream, peer, hello);
             else await stream.DisposeAsync();
         }
-        catch (Exception e) when (e is IOException or AuthenticationException or OperationCanceledException or SocketException)
+        catch (Exception e) when (
+            e is IOException or AuthenticationException or OperationCanceledException or SocketException)
         {
             _log.PairRefused(socket.RemoteEndPoint?.ToString() ?? "?", (e.InnerException ?? e).Message);
             socket.Dispose();

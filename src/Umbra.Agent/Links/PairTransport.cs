@@ -8,7 +8,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Agent.Links;
 
-/// <summary>How agents reach each other: TCP, TLS 1.3, both ends named by certificates of the fleet's authority.</summary>
+/// <summary>
+/// How agents reach each other: TCP, TLS 1.3, both ends named by certificates of the fleet's authority.
+/// </summary>
 public sealed class PairTransport(HostIdentity identity)
 {
     /// <summary>Connecting and the handshake together may take this long.</summary>
@@ -32,7 +34,8 @@ public sealed class PairTransport(HostIdentity identity)
                     TargetHost = peer.Value,
                     ClientCertificates = [identity.Certificate],
                     EnabledSslProtocols = SslProtocols.Tls13,
-                    RemoteCertificateValidationCallback = (_, certificate, _, _) => identity.HostOf(certificate) == peer,
+                    RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+                        identity.HostOf(certificate) == peer,
                 },
                 deadline.Token);
             return tls;

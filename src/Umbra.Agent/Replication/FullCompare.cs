@@ -10,11 +10,13 @@ using Umbra.Linux.Memory;
 namespace Umbra.Agent.Replication;
 
 /// <summary>
-/// A comparison of every page and block of a VM with its shadow, at one and the same epoch: this side's hashes are taken
+/// A comparison of every page and block of a VM with its shadow, at one and the same epoch: this side's hashes are
+/// taken
 /// while the guest is paused for that epoch, the shadow's once it holds it and before it gets another one. Device state
 /// and configuration are covered by the epoch's digest, which the acknowledgement carries.
 /// </summary>
-internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyList<ComparedDisk> disks, IContentHash hash)
+internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyList<ComparedDisk> disks,
+    IContentHash hash)
 {
     private readonly List<ulong[]> _hashes = [];
     private string _trouble = "";
@@ -67,7 +69,8 @@ internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyLi
         {
             if (ours[i] == theirs[i]) continue;
             if (_different++ == 0)
-                _first = reply.Disk < 0 ? $"page {reply.First + i}" : $"block {reply.First + i} of disk {disks[reply.Disk].Id}";
+                _first = reply.Disk < 0
+                    ? $"page {reply.First + i}" : $"block {reply.First + i} of disk {disks[reply.Disk].Id}";
         }
 
         return Ask(reply.Disk, reply.First + theirs.Length);
@@ -78,7 +81,8 @@ internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyLi
     {
         bool equal = _trouble.Length == 0 && _different == 0 && IsAsking;
         string detail = equal
-            ? $"{_hashes[0].Length} pages and {_hashes.Skip(1).Sum(h => (long)h.Length)} disk blocks are equal at {Epoch}"
+            ? $"{_hashes[0].Length} pages and {_hashes.Skip(1).Sum(h => (long)h.Length)} disk blocks "
+                + $"are equal at {Epoch}"
             : _trouble.Length > 0 ? _trouble : $"{_different} pages or blocks differ at {Epoch}, the first is {_first}";
         return new VmActionResult { Id = action, Succeeded = equal, Detail = detail, Epoch = Epoch };
     }

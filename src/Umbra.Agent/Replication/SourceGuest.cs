@@ -19,13 +19,15 @@ using Umbra.Qemu.Qmp;
 namespace Umbra.Agent.Replication;
 
 /// <summary>
-/// A running QEMU as its source session drives it. Everything between <see cref="Pause"/> and <see cref="Resume"/> is on
+/// A running QEMU as its source session drives it. Everything between <see cref="Pause"/> and <see cref="Resume"/> is
+/// on
 /// the guest's time: no allocation that can be had before, no hand-over between threads, no logging.
 /// </summary>
 internal sealed class SourceGuest : ISourceGuest, IDisposable
 {
     /// <summary>
-    /// A guest's answer to stop or cont takes a millisecond; beyond this its emulator hangs, and the brake has not helped.
+    /// A guest's answer to stop or cont takes a millisecond; beyond this its emulator hangs, and the brake has not
+    /// helped.
     /// </summary>
     private static readonly TimeSpan MonitorDeadline = TimeSpan.FromSeconds(5);
 
@@ -42,7 +44,8 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     private readonly IContentHash _hash;
 
     private SourceGuest(
-        AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, GuestMemory memory, IPageTracker tracker)
+        AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, GuestMemory memory,
+            IPageTracker tracker)
     {
         (_vm, _guard, _paths, _memory, _tracker) = (paths.Vm, services.Guard, paths, memory, tracker);
         _hash = services.Hash;
@@ -54,7 +57,8 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         _disks = new MirroredDisks(new MirroredDisksOptions
         {
             Vm = paths.Vm,
-            Disks = [.. assignment.Vm.Disks.Select(d => new MirroredDisk(new DiskGeometry(d.Id, d.Bytes), vm.DiskNode(d.Id)))],
+            Disks = [.. assignment.Vm.Disks.Select(d =>
+                new MirroredDisk(new DiskGeometry(d.Id, d.Bytes), vm.DiskNode(d.Id)))],
             Monitor = _monitor,
             Brake = vm.Qemu.Brake,
             Server = _nbd,
@@ -89,7 +93,8 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     public Action? BeforeResume { get; set; }
 
     /// <summary>A comparison of this guest with its shadow.</summary>
-    public FullCompare NewCompare(string action, IReadOnlyList<ComparedDisk> disks) => new(action, _memory, disks, _hash);
+    public FullCompare NewCompare(string action, IReadOnlyList<ComparedDisk> disks) =>
+        new(action, _memory, disks, _hash);
 
     /// <summary>Everything that replication needs of a running VM, or why it is not to be had.</summary>
     public static (SourceGuest? Guest, string Error) Open(

@@ -6,7 +6,9 @@ using Umbra.Linux.Machine;
 
 namespace Umbra.Agent.Replication;
 
-/// <summary>Keeps trying to have a connection to the shadow's agent, and hands each new one to the session's thread.</summary>
+/// <summary>
+/// Keeps trying to have a connection to the shadow's agent, and hands each new one to the session's thread.
+/// </summary>
 internal sealed class SourceLink(AgentServices services, HostId peer, string endpoint, Mailbox owner) : IDisposable
 {
     private static readonly TimeSpan RetryMin = TimeSpan.FromMilliseconds(50);

@@ -87,7 +87,9 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     /// <summary>The controller's newest word.</summary>
     public void Update(Assignment assignment) => _mailbox.Post(() => OnAssignment(assignment));
 
-    /// <summary>The controller, asked at <paramref name="sentAt"/>, still has this host and generation as the owner.</summary>
+    /// <summary>
+    /// The controller, asked at <paramref name="sentAt"/>, still has this host and generation as the owner.
+    /// </summary>
     public void ControllerConfirmed(TimeSpan sentAt, Generation generation) => _mailbox.Post(() =>
     {
         if (_session?.Generation == generation) _session.ControllerConfirmed(sentAt);
@@ -287,7 +289,8 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         {
             _results.Add(new VmActionResult
             {
-                Id = action, Succeeded = false, Detail = "a disk's image is not raw: it cannot be read from outside QEMU",
+                Id = action, Succeeded = false,
+                    Detail = "a disk's image is not raw: it cannot be read from outside QEMU",
             });
             _changed();
             return;

@@ -8,7 +8,9 @@ using Umbra.Linux.Memory;
 
 namespace Umbra.Agent.Shadows;
 
-/// <summary>A shadow's RAM on tmpfs, its disk images and its files, on one host. Used by one thread at a time.</summary>
+/// <summary>
+/// A shadow's RAM on tmpfs, its disk images and its files, on one host. Used by one thread at a time.
+/// </summary>
 internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, IDisposable
 {
     private readonly Dictionary<string, DiskFile> _disks = new(StringComparer.Ordinal);
@@ -52,7 +54,8 @@ internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, 
     {
         if (_disks.ContainsKey(disk.Id)) return CallOutcome.Done;
         string path = paths.Disk(disk.Id);
-        Outcome<DiskFile> file = File.Exists(path) ? DiskFile.Open(path, writable: true) : DiskFile.Create(path, disk.Bytes);
+        Outcome<DiskFile> file = File.Exists(path)
+            ? DiskFile.Open(path, writable: true) : DiskFile.Create(path, disk.Bytes);
         if (!file.IsOk) return Of(file.Error);
         Outcome<long> size = file.Value.Size();
         if (!size.IsOk || size.Value != disk.Bytes)
@@ -68,10 +71,12 @@ internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, 
     }
 
     /// <inheritdoc/>
-    public CallOutcome ReadDisk(string disk, long offset, Span<byte> destination) => Of(_disks[disk].Read(offset, destination));
+    public CallOutcome ReadDisk(string disk, long offset, Span<byte> destination) =>
+        Of(_disks[disk].Read(offset, destination));
 
     /// <inheritdoc/>
-    public CallOutcome WriteDisk(string disk, long offset, ReadOnlySpan<byte> source) => Of(_disks[disk].Write(offset, source));
+    public CallOutcome WriteDisk(string disk, long offset, ReadOnlySpan<byte> source) =>
+        Of(_disks[disk].Write(offset, source));
 
     /// <inheritdoc/>
     public CallOutcome ZeroDisk(string disk, long offset, long length) => Of(_disks[disk].PunchHole(offset, length));
@@ -82,7 +87,8 @@ internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, 
     /// <inheritdoc/>
     public long FileBytes(ShadowVolume volume, string name)
     {
-        if (_files.TryGetValue((volume, name), out DiskFile? open) && open.Size() is { IsOk: true } size) return size.Value;
+        if (_files.TryGetValue((volume, name), out DiskFile? open)
+            && open.Size() is { IsOk: true } size) return size.Value;
         var info = new FileInfo(PathOf(volume, name));
         return info.Exists ? info.Length : -1;
     }
@@ -153,7 +159,8 @@ internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, 
         if (_files.TryGetValue((volume, name), out DiskFile? open)) return open;
         string path = PathOf(volume, name);
         Directory.CreateDirectory(DirectoryOf(volume));
-        Outcome<DiskFile> file = File.Exists(path) || !create ? DiskFile.Open(path, writable: true) : DiskFile.Create(path, 0);
+        Outcome<DiskFile> file = File.Exists(path)
+            || !create ? DiskFile.Open(path, writable: true) : DiskFile.Create(path, 0);
         if (file.IsOk) _files.Add((volume, name), file.Value);
         return file;
     }
@@ -163,7 +170,8 @@ internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, 
         if (_files.Remove((volume, name), out DiskFile? open)) open.Dispose();
     }
 
-    private string DirectoryOf(ShadowVolume volume) => volume == ShadowVolume.Memory ? paths.ShadowMemory : paths.Shadow;
+    private string DirectoryOf(ShadowVolume volume) =>
+        volume == ShadowVolume.Memory ? paths.ShadowMemory : paths.Shadow;
 
     private string PathOf(ShadowVolume volume, string name)
     {
@@ -171,5 +179,6 @@ internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, 
         return Path.Combine(DirectoryOf(volume), name);
     }
 
-    private static CallOutcome Of(SystemError? error) => error is null ? CallOutcome.Done : CallOutcome.Failed(error.Message);
+    private static CallOutcome Of(SystemError? error) =>
+        error is null ? CallOutcome.Done : CallOutcome.Failed(error.Message);
 }

@@ -145,7 +145,8 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
 
     private bool TrySetUp()
     {
-        var store = new ShadowStore(_media, _services.Hash, AgentServices.NewCodecs(), _assignment.Policy.KnownGoodEpochs);
+        var store = new ShadowStore(_media, _services.Hash, AgentServices.NewCodecs(),
+            _assignment.Policy.KnownGoodEpochs);
         CallOutcome recovered = store.Recover();
         _trouble = recovered.Detail;
         if (!recovered.Succeeded) return false;
@@ -246,7 +247,8 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         if (_session is null) return;
         _session.Store.KnownGood = assignment.Policy.KnownGoodEpochs;
         if (changed) Keep();
-        if (assignment.Action is not { Kind: VmActionKind.TakeoverConsent } consent || consent.Id == _lastAction) return;
+        if (assignment.Action is not { Kind: VmActionKind.TakeoverConsent } consent
+            || consent.Id == _lastAction) return;
         _lastAction = consent.Id;
         TimeSpan? lease = consent.ProvenOff ? null : assignment.Policy.Lease;
         _session.RequestConsent(consent.Id, assignment.Generation, lease, BootClock.Now);
@@ -272,7 +274,8 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         {
             Vm = _paths.Vm,
             Role = VmRole.Shadow,
-            Generation = session.Store.Promised > _assignment.Generation ? session.Store.Promised : _assignment.Generation,
+            Generation = session.Store.Promised > _assignment.Generation
+                ? session.Store.Promised : _assignment.Generation,
             Guest = _standby is null ? GuestState.Starting : GuestState.Standby,
             Reason = _trouble.Length > 0 ? _trouble : $"{session.Phase}, holds {session.Store.Committed}",
             ProcessId = _standby?.Qemu.Identity.Pid ?? 0,
@@ -315,7 +318,8 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     {
         Assignment owner = _assignment with
         {
-            Role = VmRole.Primary, Generation = generation, Vm = _standby!.Definition, Peer = null, PeerEndpoint = null, Action = null,
+            Role = VmRole.Primary, Generation = generation, Vm = _standby!.Definition, Peer = null,
+                PeerEndpoint = null, Action = null,
         };
 
         // The record goes first: an agent that dies right after the VM began to run must be found running it.
@@ -343,7 +347,8 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         await before.ConfigureAwait(false);
         if (old is not null) await old.KillAsync().ConfigureAwait(false);
         if (_stop.IsCancellationRequested) return;
-        (Standby? standby, string error) = await Standby.StartAsync(_services, _paths, definition, CancellationToken.None)
+        (Standby? standby, string error) = await Standby.StartAsync(_services, _paths, definition,
+            CancellationToken.None)
             .ConfigureAwait(false);
         if (standby is not null && _stop.IsCancellationRequested) await standby.KillAsync().ConfigureAwait(false);
         else _mailbox.Post(new Prepared(ticket, standby, error));

@@ -42,7 +42,8 @@ internal sealed class Standby : IDisposable
         QmpOutcome<QemuVm> started = await QemuVm.StartAsync(
             definition, VmFiles.HostPaths(definition, paths, ownImages: true), QemuRole.Standby, StartDeadline, stop);
         if (!started.IsOk) return (null, started.Description);
-        QmpOutcome<QmpNothing> prepared = await DeviceStateLoader.PrepareAsync(started.Value.Monitor, StartDeadline, stop);
+        QmpOutcome<QmpNothing> prepared = await DeviceStateLoader.PrepareAsync(started.Value.Monitor, StartDeadline,
+            stop);
         if (prepared.IsOk) return (new Standby(services, paths, started.Value, definition), "");
         await started.Value.KillAsync();
         started.Value.Dispose();

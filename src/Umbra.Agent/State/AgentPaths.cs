@@ -2,7 +2,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Agent.State;
 
-/// <summary>Where an agent keeps what. Two roots: the state directory survives the host, the memory directory its processes.</summary>
+/// <summary>
+/// Where an agent keeps what. Two roots: the state directory survives the host, the memory directory its processes.
+/// </summary>
 public sealed class AgentPaths(string stateDirectory, string memoryDirectory)
 {
     /// <summary>The agent's identity in the fleet: key, certificate, authority, controller.</summary>

@@ -20,7 +20,9 @@ public sealed record VmRecord
     /// <summary>QEMU's process: the running VM's, or the standby's; 0 when there is none.</summary>
     public int ProcessId { get; init; }
 
-    /// <summary>Start time of that process (<c>/proc/PID/stat</c>, field 22), which tells it from a later one.</summary>
+    /// <summary>
+    /// Start time of that process (<c>/proc/PID/stat</c>, field 22), which tells it from a later one.
+    /// </summary>
     public ulong ProcessStart { get; init; }
 
     /// <summary>Kernel boot under which the process was started.</summary>

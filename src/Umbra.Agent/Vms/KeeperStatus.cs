@@ -55,7 +55,8 @@ internal static class KeeperStatus
             Reason = Reason(assignment, runner),
             ProcessId = primary.Qemu.Identity.Pid,
             Definition = assignment.Vm,
-            Sync = (status?.Sync ?? new SyncStatus()) with { Tracker = runner?.Tracker ?? "", Brakes = runner?.Brakes ?? 0 },
+            Sync = (status?.Sync ?? new SyncStatus()) with { Tracker = runner?.Tracker ?? "",
+                Brakes = runner?.Brakes ?? 0 },
             Results = [.. results, .. runner?.Results ?? []],
         };
     }

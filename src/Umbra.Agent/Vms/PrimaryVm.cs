@@ -92,7 +92,8 @@ internal sealed class PrimaryVm : IAsyncDisposable
             return (null, "it cannot be protected: " + string.Join("; ", read.Value.Refusals));
         QmpOutcome<QemuVm> adopted = await QemuVm.AdoptAsync(read.Value.Identity, files, StartDeadline, stop);
         if (!adopted.IsOk) return (null, adopted.Description);
-        QmpOutcome<ObservedDevices> devices = await QemuDevices.ObserveAsync(adopted.Value.Monitor, AttachDeadline, stop);
+        QmpOutcome<ObservedDevices> devices = await QemuDevices.ObserveAsync(adopted.Value.Monitor, AttachDeadline,
+            stop);
         if (!devices.IsOk)
         {
             adopted.Value.Dispose();
@@ -159,7 +160,9 @@ internal sealed class PrimaryVm : IAsyncDisposable
         _runner?.Update(assignment);
     }
 
-    /// <summary>Plugs what <paramref name="wanted"/> has more than the running VM; why not, or empty when done.</summary>
+    /// <summary>
+    /// Plugs what <paramref name="wanted"/> has more than the running VM; why not, or empty when done.
+    /// </summary>
     public async Task<string> PlugAsync(VmDefinition wanted)
     {
         VmDefinition before = Record.Assignment.Vm;

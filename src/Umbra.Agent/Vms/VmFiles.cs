@@ -13,7 +13,9 @@ internal static class VmFiles
     /// <summary>Where QEMU finds everything, for a VM or its standby.</summary>
     /// <param name="vm">The VM.</param>
     /// <param name="paths">Its directories.</param>
-    /// <param name="ownImages">Whether all disks are Umbra's own images: on a shadow, and where one became primary.</param>
+    /// <param name="ownImages">
+    /// Whether all disks are Umbra's own images: on a shadow, and where one became primary.
+    /// </param>
     public static HostPaths HostPaths(VmDefinition vm, VmPaths paths, bool ownImages) => new()
     {
         RamFile = paths.Ram,

@@ -22,7 +22,9 @@ internal sealed class VmKeeper : IAsyncDisposable
     /// <summary>For how long a VM is still reported after it has gone from here.</summary>
     private static readonly TimeSpan GoneTold = TimeSpan.FromSeconds(30);
 
-    /// <summary>A copy that lost its VM hears of it from the winner within this, or from the controller's word alone.</summary>
+    /// <summary>
+    /// A copy that lost its VM hears of it from the winner within this, or from the controller's word alone.
+    /// </summary>
     private static readonly TimeSpan SwapNewsPatience = TimeSpan.FromSeconds(3);
 
     private readonly VmId _vm;
@@ -54,9 +56,12 @@ internal sealed class VmKeeper : IAsyncDisposable
     }
 
     /// <summary>The VM here, as the controller is to know it.</summary>
-    public VmStatus Status => KeeperStatus.Of(_vm, _primary, _shadow, _dead, _deadState, Failing, _trouble, _results.All);
+    public VmStatus Status =>
+        KeeperStatus.Of(_vm, _primary, _shadow, _dead, _deadState, Failing, _trouble, _results.All);
 
-    /// <summary>Whether there is something of the VM here, or was a short while ago: its last results must get through.</summary>
+    /// <summary>
+    /// Whether there is something of the VM here, or was a short while ago: its last results must get through.
+    /// </summary>
     public bool IsWorthTelling => Status.Role != VmRole.None || BootClock.Now < _goneAt + GoneTold;
 
     /// <summary>The word that this host should run the VM, while it cannot.</summary>
@@ -223,7 +228,8 @@ internal sealed class VmKeeper : IAsyncDisposable
 
         // A dead VM is started again by a person's word, which raises the generation, and not before: its shadow may be
         // the better copy.
-        if (want.Power == DesiredPower.Stopped || (_dead is { } dead && want.Generation <= dead.Assignment.Generation)) return;
+        if (want.Power == DesiredPower.Stopped || (_dead is { } dead
+            && want.Generation <= dead.Assignment.Generation)) return;
         await StartAsync(want);
     }
 

@@ -36,7 +36,9 @@ public interface IShadowMedia
     /// <summary>Overwrites a page of the shadow's RAM.</summary>
     void WritePage(long page, ReadOnlySpan<byte> source);
 
-    /// <summary>Makes this disk be there: kept when it is, zeros when new. Fails when it is there in another size.</summary>
+    /// <summary>
+    /// Makes this disk be there: kept when it is, zeros when new. Fails when it is there in another size.
+    /// </summary>
     CallOutcome PrepareDisk(DiskGeometry disk);
 
     /// <summary>Reads from a disk; the range is within it.</summary>

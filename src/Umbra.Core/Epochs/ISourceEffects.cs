@@ -7,7 +7,9 @@ namespace Umbra.Core.Epochs;
 /// <summary>What a source session asks of its agent besides driving guest and link.</summary>
 public interface ISourceEffects
 {
-    /// <summary>The link is of no use (peer silent, refused, or in error): close it, and connect again when sensible.</summary>
+    /// <summary>
+    /// The link is of no use (peer silent, refused, or in error): close it, and connect again when sensible.
+    /// </summary>
     void CloseLink(string reason);
 
     /// <summary>
@@ -16,7 +18,9 @@ public interface ISourceEffects
     /// </summary>
     void ClaimFence(FenceClaim claim, string cause);
 
-    /// <summary>The session's own claim won: the VM runs on here under <paramref name="generation"/>; remember it.</summary>
+    /// <summary>
+    /// The session's own claim won: the VM runs on here under <paramref name="generation"/>; remember it.
+    /// </summary>
     void GenerationRaised(Generation generation);
 
     /// <summary>

@@ -5,7 +5,9 @@ namespace Umbra.Core.Epochs;
 /// <summary>Named limits of the sessions: what they buffer, and how long they wait.</summary>
 public static class SessionLimits
 {
-    /// <summary>Pages that one call of <c>Tick</c> copies and encodes at most: 4 MiB, about a millisecond's work.</summary>
+    /// <summary>
+    /// Pages that one call of <c>Tick</c> copies and encodes at most: 4 MiB, about a millisecond's work.
+    /// </summary>
     public const int PagesPerStep = 1024;
 
     /// <summary>Pages that the pause buffer holds: what a barrier copies beyond is encoded inside the pause.</summary>
@@ -17,7 +19,9 @@ public static class SessionLimits
     /// <summary>Rounds of a seed or resync: its first one takes long, and the guest writes on meanwhile.</summary>
     public const int ResyncRoundsMax = 30;
 
-    /// <summary>So few dirty pages are copied in the pause without a round before it: 1 MiB, a fraction of a millisecond.</summary>
+    /// <summary>
+    /// So few dirty pages are copied in the pause without a round before it: 1 MiB, a fraction of a millisecond.
+    /// </summary>
     public const int RoundPagesMin = 256;
 
     /// <summary>Bytes of disk writes that one call of <c>Tick</c> encodes at most.</summary>
@@ -29,7 +33,9 @@ public static class SessionLimits
     /// <summary>Hash requests under way at once.</summary>
     public const int HashRequestsMax = 4;
 
-    /// <summary>Largest device state, bytes. Real ones are 100 to 300 kB; a machine with many devices some MiB.</summary>
+    /// <summary>
+    /// Largest device state, bytes. Real ones are 100 to 300 kB; a machine with many devices some MiB.
+    /// </summary>
     public const int DeviceStateBytesMax = 64 * Sizes.MiB;
 
     /// <summary>Largest configuration, bytes.</summary>

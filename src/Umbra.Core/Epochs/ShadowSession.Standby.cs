@@ -6,7 +6,9 @@ using Umbra.Core.Swap;
 
 namespace Umbra.Core.Epochs;
 
-/// <summary>The session's standby, and the ways by which it comes to run the VM: a swap's permit, or a takeover.</summary>
+/// <summary>
+/// The session's standby, and the ways by which it comes to run the VM: a swap's permit, or a takeover.
+/// </summary>
 public sealed partial class ShadowSession
 {
     private readonly ArrayBufferWriter<byte> _bytes = new();
@@ -95,7 +97,9 @@ public sealed partial class ShadowSession
         TickStarting(now);
     }
 
-    /// <summary>The answer to <see cref="IShadowEffects.ClaimFence"/>; null when it is not known how the claim went.</summary>
+    /// <summary>
+    /// The answer to <see cref="IShadowEffects.ClaimFence"/>; null when it is not known how the claim went.
+    /// </summary>
     public void OnClaimAnswered(string request, FenceAnswer? answer, TimeSpan now)
     {
         if (_claim is null || _claim.Request != request || Phase != ShadowPhase.Claiming) return;
@@ -146,12 +150,14 @@ public sealed partial class ShadowSession
     }
 
     /// <summary>
-    /// The fence is won for this host under <paramref name="generation"/>: run the committed epoch. Also for a host that
+    /// The fence is won for this host under <paramref name="generation"/>: run the committed epoch. Also for a host
+    /// that
     /// won a swap's claim and lost its agent before the VM ran.
     /// </summary>
     public void TakeOver(string action, Generation generation, TimeSpan now)
     {
-        if (Phase is ShadowPhase.Starting or ShadowPhase.Running && _start is not null && generation == _start.Generation)
+        if (Phase is ShadowPhase.Starting or ShadowPhase.Running && _start is not null
+            && generation == _start.Generation)
             return;
         if (_store.Committed == EpochNumber.None || generation < _store.Promised)
         {
@@ -176,7 +182,8 @@ public sealed partial class ShadowSession
     }
 
     /// <summary>
-    /// Promises, durably, not to serve the primary any more, if it has not been heard for the lease's time. The action's
+    /// Promises, durably, not to serve the primary any more, if it has not been heard for the lease's time. The
+    /// action's
     /// result carries the generation that is refused from now on, and how long the primary was silent.
     /// </summary>
     /// <param name="action">The action's id.</param>
@@ -233,7 +240,8 @@ public sealed partial class ShadowSession
     private void ClaimBySwap(TimeSpan now)
     {
         SwapPermit permit = _permit!;
-        _claim = new FenceClaim(permit.Generation, _options.Host, $"{permit.Swap}/{_options.Host}/{_options.Session:x16}");
+        _claim = new FenceClaim(permit.Generation, _options.Host,
+            $"{permit.Swap}/{_options.Host}/{_options.Session:x16}");
         Phase = ShadowPhase.Claiming;
         AskClaim(now);
     }

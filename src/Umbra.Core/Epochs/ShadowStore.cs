@@ -70,7 +70,8 @@ public sealed partial class ShadowStore
 
     /// <summary>As the other one, with decoders (some MiB) that it shares with stores of the same thread.</summary>
     public ShadowStore(
-        IShadowMedia media, IContentHash hash, PageBatchDecoder pageDecoder, BlockBatchDecoder blockDecoder, int knownGood)
+        IShadowMedia media, IContentHash hash, PageBatchDecoder pageDecoder, BlockBatchDecoder blockDecoder,
+            int knownGood)
     {
         _media = media;
         _hash = hash;
@@ -208,7 +209,8 @@ public sealed partial class ShadowStore
 
     /// <summary>
     /// Hashes of <paramref name="into"/>.Length pages (<paramref name="disk"/> -1) or blocks from
-    /// <paramref name="first"/>, as they are on the shadow now; false when the range is not within it or cannot be read.
+    /// <paramref name="first"/>, as they are on the shadow now; false when the range is not within it or cannot be
+    /// read.
     /// </summary>
     public bool TryHash(int disk, long first, Span<ulong> into)
     {
@@ -286,7 +288,8 @@ public sealed partial class ShadowStore
     private CallOutcome ReadWhole(ShadowVolume volume, string name, ArrayBufferWriter<byte> into)
     {
         long bytes = _media.FileBytes(volume, name) - 8;
-        if (bytes < 0 || bytes > ProtocolLimits.StateBytesMax) return CallOutcome.Failed($"{name} is missing or damaged");
+        if (bytes < 0
+            || bytes > ProtocolLimits.StateBytesMax) return CallOutcome.Failed($"{name} is missing or damaged");
         Span<byte> content = into.GetSpan((int)bytes + 8)[..((int)bytes + 8)];
         CallOutcome outcome = _media.ReadFile(volume, name, 0, content);
         if (!outcome.Succeeded) return outcome;

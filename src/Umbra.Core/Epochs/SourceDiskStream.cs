@@ -25,7 +25,9 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourceOptions options
     /// <summary>The disks as they were when the shadow was told about them.</summary>
     public IReadOnlyList<DiskGeometry> Geometry { get; private set; } = [];
 
-    /// <summary>Whether the log since the shadow's epoch is all that has to be sent; false during a full copy.</summary>
+    /// <summary>
+    /// Whether the log since the shadow's epoch is all that has to be sent; false during a full copy.
+    /// </summary>
     public bool Follows { get; private set; }
 
     /// <summary>Blocks sent because their hashes differ, or were not known.</summary>

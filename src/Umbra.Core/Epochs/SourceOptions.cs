@@ -31,7 +31,9 @@ public sealed record SourceOptions
     /// <summary>How batches are compressed.</summary>
     public BatchCompression Compression { get; init; } = BatchCompression.Auto;
 
-    /// <summary>Newest epoch ever cut of this VM, as far as known: numbers go on from there, or from the shadow's.</summary>
+    /// <summary>
+    /// Newest epoch ever cut of this VM, as far as known: numbers go on from there, or from the shadow's.
+    /// </summary>
     public EpochNumber LastEpoch { get; init; }
 
     /// <summary>The durable note found by a new agent that the guest must stay paused; null: there was none.</summary>
@@ -61,6 +63,8 @@ public sealed record SourceStatus
     /// <summary>Whether the guest is kept paused (swap under way, lease over).</summary>
     public required bool Paused { get; init; }
 
-    /// <summary>Until when a confirmed lease lets the VM run, on the session's clock; null: under no lease, or none had.</summary>
+    /// <summary>
+    /// Until when a confirmed lease lets the VM run, on the session's clock; null: under no lease, or none had.
+    /// </summary>
     public TimeSpan? LeaseUntil { get; init; }
 }

@@ -59,7 +59,8 @@ internal sealed class SourcePages
     {
         get
         {
-            Invariant.Holds(_known.Count == _known.Capacity, "what the shadow has of every page is known at an epoch's end");
+            Invariant.Holds(_known.Count == _known.Capacity,
+                "what the shadow has of every page is known at an epoch's end");
             return _ram;
         }
     }
@@ -102,7 +103,9 @@ internal sealed class SourcePages
         return _guest.TakeDirty(_pending);
     }
 
-    /// <summary>Copies, encodes and sends at most <paramref name="pagesMax"/> of the dirty pages, in ascending order.</summary>
+    /// <summary>
+    /// Copies, encodes and sends at most <paramref name="pagesMax"/> of the dirty pages, in ascending order.
+    /// </summary>
     public CallOutcome SendSome(EpochWriter writer, int pagesMax)
     {
         int count = _pending.CopyTo(_cursor, _chunkPages.AsSpan(0, Math.Min(pagesMax, _chunkPages.Length)));

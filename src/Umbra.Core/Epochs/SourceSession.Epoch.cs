@@ -3,7 +3,9 @@ using Umbra.Core.Protocol;
 
 namespace Umbra.Core.Epochs;
 
-/// <summary>The session's epochs: rounds while the guest runs, the barrier, what follows it, the acknowledgement.</summary>
+/// <summary>
+/// The session's epochs: rounds while the guest runs, the barrier, what follows it, the acknowledgement.
+/// </summary>
 public sealed partial class SourceSession
 {
     private readonly TimeSpan _startedAt;
@@ -141,7 +143,8 @@ public sealed partial class SourceSession
         _deviceState.ResetWrittenCount();
         CallOutcome stopped = _guest.Pause();
         if (!stopped.Succeeded) return BarrierFailed("stopping the guest", stopped, now);
-        CallOutcome copied = ScanAndCopyPaused(out TimeSpan scanCopy, out long pages, out long overflow, out bool scanned);
+        CallOutcome copied = ScanAndCopyPaused(out TimeSpan scanCopy, out long pages, out long overflow,
+            out bool scanned);
         if (!copied.Succeeded)
         {
             BarrierFailed("copying pages in the pause", copied, now);

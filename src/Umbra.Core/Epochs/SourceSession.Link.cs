@@ -3,7 +3,9 @@ using Umbra.Core.Protocol;
 
 namespace Umbra.Core.Epochs;
 
-/// <summary>The session's dealings with the connection: hello, what both sides still share, hashes, signs of life.</summary>
+/// <summary>
+/// The session's dealings with the connection: hello, what both sides still share, hashes, signs of life.
+/// </summary>
 public sealed partial class SourceSession
 {
     private readonly Queue<HashRequest> _hashRequests = new();

@@ -68,7 +68,9 @@ internal sealed record StoreMetadata
     /// <summary>Every disk ever seen; undo logs name them by their place here.</summary>
     public IReadOnlyList<DiskGeometry> Disks { get; init; } = [];
 
-    /// <summary>Epochs held, oldest first; the last one is the committed one. Empty unless complete or retired.</summary>
+    /// <summary>
+    /// Epochs held, oldest first; the last one is the committed one. Empty unless complete or retired.
+    /// </summary>
     public IReadOnlyList<HeldEpoch> Held { get; init; } = [];
 
     public HeldEpoch Newest => Held.Count == 0 ? default : Held[^1];
@@ -128,7 +130,8 @@ internal sealed record StoreMetadata
     private static List<DiskGeometry> ReadDisks(ref Reader reader)
     {
         List<DiskGeometry> disks = [];
-        for (int n = reader.U16(); n > 0 && reader.Good; n--) disks.Add(new DiskGeometry(reader.Text(), (long)reader.U64()));
+        for (int n = reader.U16(); n > 0
+            && reader.Good; n--) disks.Add(new DiskGeometry(reader.Text(), (long)reader.U64()));
         return disks;
     }
 
@@ -138,7 +141,8 @@ internal sealed record StoreMetadata
         for (int n = reader.U16(); n > 0 && reader.Good; n--)
         {
             held.Add(new HeldEpoch(
-                new EpochNumber(reader.U64()), reader.U64(), new RamDigest(reader.U64()), new EpochNumber(reader.U64())));
+                new EpochNumber(reader.U64()), reader.U64(), new RamDigest(reader.U64()),
+                    new EpochNumber(reader.U64())));
         }
 
         return held;

@@ -3,7 +3,9 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Core.Epochs;
 
-/// <summary>What an undo log belongs to: applied, it turns the contents of one epoch back into those of its base.</summary>
+/// <summary>
+/// What an undo log belongs to: applied, it turns the contents of one epoch back into those of its base.
+/// </summary>
 /// <param name="Epoch">Epoch whose commit wrote it.</param>
 /// <param name="Base">Epoch that it leads back to.</param>
 internal readonly record struct UndoHeader(EpochNumber Epoch, EpochNumber Base);

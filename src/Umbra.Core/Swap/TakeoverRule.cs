@@ -40,7 +40,9 @@ public sealed record TakeoverEvidence
     /// </summary>
     public TimeSpan? Lease { get; init; }
 
-    /// <summary>For how long the controller has not heard of the primary; counted from its own start at the earliest.</summary>
+    /// <summary>
+    /// For how long the controller has not heard of the primary; counted from its own start at the earliest.
+    /// </summary>
     public TimeSpan ControllerSilence { get; init; }
 
     /// <summary>The shadow's word; null: it has not given it.</summary>
@@ -72,7 +74,8 @@ public static class TakeoverRule
             return new TakeoverVerdict(null, ["the shadow holds no complete epoch"]);
         Generation newest = evidence.Owner.Generation;
         if (evidence.ReportedDead == newest)
-            return Proven(ProofKind.AgentsWord, $"the agent on {evidence.Owner.Holder} says that the VM's process is gone");
+            return Proven(ProofKind.AgentsWord,
+                $"the agent on {evidence.Owner.Holder} says that the VM's process is gone");
         if (evidence.SaidOffByPerson == evidence.Owner.Holder)
             return Proven(ProofKind.PersonsWord, $"a person says that {evidence.Owner.Holder} is off");
         List<string> missing = [];
@@ -97,13 +100,15 @@ public static class TakeoverRule
 
         TimeSpan wait = LeaseRules.WitnessWait(lease);
         if (evidence.ControllerSilence < wait)
-            missing.Add($"the controller heard of it {Seconds(evidence.ControllerSilence)} ago, {Seconds(wait)} are needed");
+            missing.Add(
+                $"the controller heard of it {Seconds(evidence.ControllerSilence)} ago, {Seconds(wait)} are needed");
         if (evidence.Consent is not { } consent)
             missing.Add("the shadow has not given its consent");
         else if (consent.Refused < evidence.Owner.Generation)
             missing.Add($"the shadow's consent is about {consent.Refused}, the newest is {evidence.Owner.Generation}");
         else if (consent.Silence < wait)
-            missing.Add($"the shadow heard of it {Seconds(consent.Silence)} before its consent, {Seconds(wait)} are needed");
+            missing.Add(
+                $"the shadow heard of it {Seconds(consent.Silence)} before its consent, {Seconds(wait)} are needed");
     }
 
     private static TakeoverVerdict Proven(ProofKind kind, string text) => new(kind, [text]);

@@ -5,7 +5,9 @@ namespace Umbra.Linux.Machine;
 /// <param name="Warnings">What will be slower or missing, each with what to do.</param>
 public sealed record KernelRequirements(IReadOnlyList<string> Errors, IReadOnlyList<string> Warnings)
 {
-    /// <summary>Accelerators that this kernel offers, best first: <c>kvm</c> where a VM can be made, <c>tcg</c> always.</summary>
+    /// <summary>
+    /// Accelerators that this kernel offers, best first: <c>kvm</c> where a VM can be made, <c>tcg</c> always.
+    /// </summary>
     public static IReadOnlyList<string> Accelerators() => KernelProbe.Kvm() is null ? ["kvm", "tcg"] : ["tcg"];
 
     /// <summary>Tries everything on this machine now; some tens of milliseconds.</summary>

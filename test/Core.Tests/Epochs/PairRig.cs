@@ -12,7 +12,8 @@ using Xunit;
 namespace Umbra.Core.Tests.Epochs;
 
 /// <summary>
-/// A source and a shadow session joined by queues in one thread, with a clock that the test moves: the real sessions and
+/// A source and a shadow session joined by queues in one thread, with a clock that the test moves: the real sessions
+/// and
 /// store over model guest and media.
 /// </summary>
 internal sealed class PairRig
@@ -232,7 +233,9 @@ internal sealed class SourceSink : ISourceEffects
     public void Report(string kind, string text) => Reports.Add((kind, text));
 }
 
-/// <summary>Remembers what a shadow session asked for, and answers for a standby that works unless told otherwise.</summary>
+/// <summary>
+/// Remembers what a shadow session asked for, and answers for a standby that works unless told otherwise.
+/// </summary>
 internal sealed class ShadowSink : IShadowEffects
 {
     private readonly Queue<Action<TimeSpan>> _answers = new();
