@@ -14,21 +14,18 @@ internal sealed partial class SimWorld
     /// <summary>After every step of an agent: its shadow is some epoch, byte for byte.</summary>
     public void Check(SimHost host)
     {
-        if (host.Agent?.Shadow?.Store is not { } store || store.State != StoreState.Complete
-            || store.Held.Count == 0) return;
+        if (host.Agent?.Shadow?.Store is not { } store || store.State != StoreState.Complete || store.Held.Count == 0) return;
         if (host.CheckedChanges == host.Media.Changes) return;
         host.CheckedChanges = host.Media.Changes;
         ArrayBufferWriter<byte> bytes = new();
         ModelIntercept faults = host.Media.Intercept;
         host.Media.Intercept = _ => null;
-        Require(store.ReadDeviceState(store.Committed, bytes).Succeeded,
-            "the device state of the committed epoch is there");
+        Require(store.ReadDeviceState(store.Committed, bytes).Succeeded, "the device state of the committed epoch is there");
         long cut = ModelGuest.ReadDeviceState(bytes.WrittenSpan).Cut;
         bytes.ResetWrittenCount();
         Require(store.ReadConfiguration(store.Committed, bytes).Succeeded, "the committed configuration is there");
         host.Media.Intercept = faults;
-        Require(bytes.WrittenSpan.SequenceEqual(Snapshots[cut].Configuration),
-            $"the configuration is that of cut {cut}");
+        Require(bytes.WrittenSpan.SequenceEqual(Snapshots[cut].Configuration), $"the configuration is that of cut {cut}");
         CompareShadow(host, cut);
         Require(cut >= host.CommittedCut, $"cut {host.CommittedCut} was committed, and now cut {cut} is");
         if (cut > host.CommittedCut)
@@ -109,8 +106,8 @@ internal sealed partial class SimWorld
     }
 
     private string Pending() => string.Join("; ", _hosts.Select(h =>
-        $"{h.Name}: {h.Role} {h.Generation}, guest {(h.Guest is null ? "none" : h.Runs ? "runs" : $"paused,
-            held {h.Guest.Held}")}"
+        $"{h.Name}: {h.Role} {h.Generation}, guest "
+        + (h.Guest is null ? "none" : h.Runs ? "runs" : $"paused, held {h.Guest.Held}")
         + (h.Agent?.Source is { } source
             ? $", {source.Status(h.LocalNow).Protection}: {source.Status(h.LocalNow).Reason}" : "")
         + (h.Agent?.Shadow is { } shadow ? $", {shadow.Phase}, {shadow.Store.State} {shadow.Store.Committed}" : "")
