@@ -38,8 +38,8 @@ internal sealed class SeedRun
         SimResult result = new SimWorld(seed, bug, null).Run();
         if (seed % RepeatOneIn != 0 || result.Failure is not null) return (result, false);
         SimResult again = new SimWorld(seed, bug, null).Run();
-        return (again == result
-            ? result : result with { Failure = $"it went another way the second time: {again}" }, true);
+        string other = $"it went another way the second time: {again}";
+        return (again == result ? result : result with { Failure = other }, true);
     }
 
     private bool Add((SimResult Result, bool Repeated) one, int failuresMax)

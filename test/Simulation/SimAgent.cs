@@ -10,8 +10,8 @@ using Umbra.Testing.Replication;
 namespace Umbra.Simulation;
 
 /// <summary>
-/// One agent process: the product's sessions behind model effects. An exception out of any call ends it; a new one finds
-/// what is on the host.
+/// One agent process: the product's sessions behind model effects. An exception out of any call ends it; a new one
+/// finds what is on the host.
 /// </summary>
 internal sealed class SimAgent : ISourceEffects, IShadowEffects
 {
@@ -175,7 +175,8 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
     {
         _world.Trace($"{_host.Name}: action {result.Id}: {(result.Succeeded ? "done" : "failed")}, {result.Detail}");
         _world.Results[result.Id] = result;
-        if (!result.Succeeded && Shadow is { Store.Committed.Value: 0 } && result.Id.StartsWith("takeover", StringComparison.Ordinal))
+        bool takeover = result.Id.StartsWith("takeover", StringComparison.Ordinal);
+        if (takeover && !result.Succeeded && Shadow is { Store.Committed.Value: 0 })
             _failedUnder = _ownedUnder;
         if (result.Id == _consentId && result.Succeeded)
         {
@@ -253,7 +254,8 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
         {
             _world.Race(_host, call);
             MayCrash(call);
-            return _world.GuestTrouble() && SimWorld.MayFail(call) ? CallOutcome.Failed("the emulator does not answer") : null;
+            return _world.GuestTrouble() && SimWorld.MayFail(call)
+                ? CallOutcome.Failed("the emulator does not answer") : null;
         };
         guest.NextCut = _world.NextCut;
         guest.Snapshot = snapshot => _world.Snapshots[snapshot.Cut] = snapshot;
@@ -271,7 +273,8 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
             return _world.StorageTrouble(_host) && SimWorld.MayFail(call) ? CallOutcome.Failed("no space left") : null;
         };
         ShadowStore store = new(
-            _world.Wrapped(media), TestContentHash.Instance, s_pages ??= new PageBatchDecoder(TestContentHash.Instance, BatchCodecs.None),
+            _world.Wrapped(media), TestContentHash.Instance,
+            s_pages ??= new PageBatchDecoder(TestContentHash.Instance, BatchCodecs.None),
             s_blocks ??= new BlockBatchDecoder(TestContentHash.Instance, BatchCodecs.None), 1);
         CallOutcome recovered = store.Recover();
         if (!recovered.Succeeded)
@@ -286,7 +289,10 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
 
         _world.CheckDisksOnly(_host, store);
         Shadow = new ShadowSession(
-            new ShadowOptions { Vm = SimWorld.Vm, Host = _host.Id, Session = _session, Hash = TestContentHash.Instance },
+            new ShadowOptions
+            {
+                Vm = SimWorld.Vm, Host = _host.Id, Session = _session, Hash = TestContentHash.Instance,
+            },
             store, this, Now);
     }
 
@@ -336,8 +342,8 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
         SimHeartbeat heartbeat = new(
             _host, Now, primary || _failedUnder != default, primary ? _host.Generation : _failedUnder,
             primary ? _guestSeenDead : _failedUnder != default, SimWorld.Lease,
-            Shadow?.Store.Committed ?? (Source is { IsYielded: true } ? new EpochNumber(1) : EpochNumber.None), _consentId,
-            _consent);
+            Shadow?.Store.Committed ?? (Source is { IsYielded: true } ? new EpochNumber(1) : EpochNumber.None),
+            _consentId, _consent);
         _world.Call(_host, () => _world.Controller.OnHeartbeat(heartbeat), answer => Do(() => OnAnswer(answer)));
         _world.ConnectIfApart(_host);
     }

@@ -55,7 +55,8 @@ internal sealed class SimConnection(SimWorld world, SimHost sourceHost, SimHost 
         {
             byte[] frame = direction.Arrived.Dequeue();
             FrameOutcome outcome = s_codec.Decode(frame);
-            if (outcome.Message is null) throw new SimFailureException("a message did not survive its encoding: " + outcome.Error);
+            if (outcome.Message is null)
+                throw new SimFailureException("a message did not survive its encoding: " + outcome.Error);
             agent.Receive(this, outcome.Message);
         }
     }

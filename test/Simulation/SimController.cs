@@ -6,8 +6,7 @@ namespace Umbra.Simulation;
 /// <summary>What an agent tells the controller.</summary>
 internal sealed record SimHeartbeat(
     SimHost Host, TimeSpan SentAt, bool Primary, Generation Generation, bool Dead, TimeSpan? Lease,
-        EpochNumber Committed,
-    string? ConsentId, TakeoverConsent? Consent);
+    EpochNumber Committed, string? ConsentId, TakeoverConsent? Consent);
 
 /// <summary>What the controller answers.</summary>
 internal sealed record SimAnswer(TimeSpan SentAt, Ownership Owner, bool Runs, string? WantsConsent);
@@ -74,8 +73,8 @@ internal sealed class SimController(SimWorld world, HostId firstHolder, PlantedB
 
         if (heartbeat.Consent is not null && heartbeat.ConsentId == _consentId) _consent = heartbeat.Consent;
         return new SimAnswer(
-            heartbeat.SentAt, Owner, _runs == Owner.Generation, heartbeat.Host.Id != Owner.Holder
-                && _consent is null ? _consentId : null);
+            heartbeat.SentAt, Owner, _runs == Owner.Generation,
+            heartbeat.Host.Id != Owner.Holder && _consent is null ? _consentId : null);
     }
 
     public FenceAnswer Claim(FenceClaim claim)

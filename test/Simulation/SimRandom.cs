@@ -20,6 +20,6 @@ internal sealed class SimRandom(ulong seed)
     public bool OneIn(int times) => Below(times) == 0;
 
     public TimeSpan Between(double fromMs, double toMs) =>
-        TimeSpan.FromTicks((long)((fromMs + ((toMs - fromMs) * (Next() >> 11) / (
-            1UL << 53))) * TimeSpan.TicksPerMillisecond));
+        TimeSpan.FromTicks(
+            (long)((fromMs + ((toMs - fromMs) * (Next() >> 11) / (1UL << 53))) * TimeSpan.TicksPerMillisecond));
 }

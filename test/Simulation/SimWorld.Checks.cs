@@ -14,7 +14,8 @@ internal sealed partial class SimWorld
     /// <summary>After every step of an agent: its shadow is some epoch, byte for byte.</summary>
     public void Check(SimHost host)
     {
-        if (host.Agent?.Shadow?.Store is not { } store || store.State != StoreState.Complete || store.Held.Count == 0) return;
+        if (host.Agent?.Shadow?.Store is not { } store || store.State != StoreState.Complete || store.Held.Count == 0)
+            return;
         if (host.CheckedChanges == host.Media.Changes) return;
         host.CheckedChanges = host.Media.Changes;
         ArrayBufferWriter<byte> bytes = new();
@@ -25,7 +26,8 @@ internal sealed partial class SimWorld
         bytes.ResetWrittenCount();
         Require(store.ReadConfiguration(store.Committed, bytes).Succeeded, "the committed configuration is there");
         host.Media.Intercept = faults;
-        Require(bytes.WrittenSpan.SequenceEqual(Snapshots[cut].Configuration), $"the configuration is that of cut {cut}");
+        Require(
+            bytes.WrittenSpan.SequenceEqual(Snapshots[cut].Configuration), $"the configuration is that of cut {cut}");
         CompareShadow(host, cut);
         Require(cut >= host.CommittedCut, $"cut {host.CommittedCut} was committed, and now cut {cut} is");
         if (cut > host.CommittedCut)

@@ -70,8 +70,8 @@ internal sealed partial class SimWorld
         int what = Random.Below(20);
         if (what < 14)
         {
-            guest.WriteWord(Random.OneIn(5)
-                ? Random.Below(PageCount) : Random.Below(4), Random.Below(512), Random.Next());
+            guest.WriteWord(
+                Random.OneIn(5) ? Random.Below(PageCount) : Random.Below(4), Random.Below(512), Random.Next());
         }
         else if (what < 15)
         {
@@ -136,8 +136,7 @@ internal sealed partial class SimWorld
                 break;
             case 4 or 5:
                 _controllerCutUntil[Index(host)] = Now + Random.Between(100, 3500);
-                double until = _controllerCutUntil[Index(host)].TotalSeconds;
-                Trace($"{host.Name} does not reach the controller until {until:0.000}");
+                Trace($"{host.Name} does not reach the controller for a while");
                 break;
             case 6:
                 Trace($"{host.Name} is cut off");
@@ -216,8 +215,8 @@ internal sealed partial class SimWorld
         if (!host.Runs || _plugged > 0) return;
         string id = "disk" + (2 + _plugged++);
         ModelGuest guest = host.Guest!;
-        if (!host.Media.Disks.TryGetValue(id, out ModelDisk? disk)) host.Media.Disks.Add(id,
-            disk = new ModelDisk(8192));
+        if (!host.Media.Disks.TryGetValue(id, out ModelDisk? disk))
+            host.Media.Disks.Add(id, disk = new ModelDisk(8192));
         guest.ModelDisks.Plug(id, disk);
         guest.Configuration = ModelGuest.ConfigurationOf(2 + _plugged, guest.ModelDisks.All.Select(d => d.Key));
         Trace($"{host.Name}: {id} is plugged");

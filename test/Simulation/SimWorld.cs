@@ -107,8 +107,8 @@ internal sealed partial class SimWorld
 
         return new SimResult(
             Seed, failure, _digest, _epochs,
-            Results.Values.Count(r =>
-                r.Succeeded && r.Id.StartsWith("swap", StringComparison.Ordinal)), _takeovers, _lost);
+            Results.Values.Count(r => r.Succeeded && r.Id.StartsWith("swap", StringComparison.Ordinal)), _takeovers,
+            _lost);
     }
 
     public void At(TimeSpan at, Action action) => _events.Enqueue(action, (at < Now ? Now : at, _order++));
@@ -131,8 +131,8 @@ internal sealed partial class SimWorld
     /// <summary>What a planted mistake makes of a message before its receiver sees it.</summary>
     public PairMessage Tampered(SimHost host, PairMessage message, TimeSpan now)
     {
-        if (Bug == PlantedBug.LeaseDatedFromAnswer
-            && message is HeartbeatEcho echo) return echo with { Stamp = now.Ticks };
+        if (Bug == PlantedBug.LeaseDatedFromAnswer && message is HeartbeatEcho echo)
+            return echo with { Stamp = now.Ticks };
         if (Bug != PlantedBug.StaleGenerationAccepted) return message;
         if (message is ShadowHello answer && host.Agent?.Source is { } source)
             return answer with { Generation = source.Generation };
@@ -170,8 +170,8 @@ internal sealed partial class SimWorld
         {
             T? answer = Controller.Alive ? serve() : null;
             if (Controller.Alive && Faulty && Random.OneIn(300)) CrashController();
-            if (answer is null || !returns || !CanReachController(host)) In(TimeSpan.FromMilliseconds(700), () =>
-                reply(null));
+            if (answer is null || !returns || !CanReachController(host))
+                In(TimeSpan.FromMilliseconds(700), () => reply(null));
             else In(back, () => reply(answer));
         });
     }

@@ -4,8 +4,7 @@ namespace Umbra.Simulation;
 
 /// <summary>
 /// A shortened run of the simulator; <c>sim --seeds 20000</c> is the full one. And the proof that it can find what it
-/// is
-/// for: each planted mistake must be found within a bounded number of seeds.
+/// is for: each planted mistake must be found within a bounded number of seeds.
 /// </summary>
 public sealed class SimulationTests
 {

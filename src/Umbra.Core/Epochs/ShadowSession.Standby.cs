@@ -151,14 +151,12 @@ public sealed partial class ShadowSession
 
     /// <summary>
     /// The fence is won for this host under <paramref name="generation"/>: run the committed epoch. Also for a host
-    /// that
-    /// won a swap's claim and lost its agent before the VM ran.
+    /// that won a swap's claim and lost its agent before the VM ran.
     /// </summary>
     public void TakeOver(string action, Generation generation, TimeSpan now)
     {
-        if (Phase is ShadowPhase.Starting or ShadowPhase.Running && _start is not null
-            && generation == _start.Generation)
-            return;
+        bool underWay = Phase is ShadowPhase.Starting or ShadowPhase.Running;
+        if (underWay && _start is not null && generation == _start.Generation) return;
         if (_store.Committed == EpochNumber.None || generation < _store.Promised)
         {
             Finish(action, false, _store.Committed == EpochNumber.None
@@ -183,8 +181,7 @@ public sealed partial class ShadowSession
 
     /// <summary>
     /// Promises, durably, not to serve the primary any more, if it has not been heard for the lease's time. The
-    /// action's
-    /// result carries the generation that is refused from now on, and how long the primary was silent.
+    /// action's result carries the generation that is refused from now on, and how long the primary was silent.
     /// </summary>
     /// <param name="action">The action's id.</param>
     /// <param name="refused">The primary's generation: it and all before it are refused from now on.</param>
@@ -240,8 +237,8 @@ public sealed partial class ShadowSession
     private void ClaimBySwap(TimeSpan now)
     {
         SwapPermit permit = _permit!;
-        _claim = new FenceClaim(permit.Generation, _options.Host,
-            $"{permit.Swap}/{_options.Host}/{_options.Session:x16}");
+        _claim = new FenceClaim(
+            permit.Generation, _options.Host, $"{permit.Swap}/{_options.Host}/{_options.Session:x16}");
         Phase = ShadowPhase.Claiming;
         AskClaim(now);
     }

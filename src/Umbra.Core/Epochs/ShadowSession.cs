@@ -46,9 +46,10 @@ public enum ShadowPhase
 }
 
 /// <summary>
-/// The shadow's side of one protected VM: answers the source, stages and commits epochs into a <see cref="ShadowStore"/>,
-/// keeps a standby ready, bears witness to the source's lease, and runs the VM once it has won it. Pure and synchronous,
-/// as <see cref="SourceSession"/> is; call <see cref="Tick"/> after every other call and when it asked for it. While
+/// The shadow's side of one protected VM: answers the source, stages and commits epochs into a <see
+/// cref="ShadowStore"/>, keeps a standby ready, bears witness to the source's lease, and runs the VM once it has won
+/// it. Pure and synchronous, as <see cref="SourceSession"/> is; call <see cref="Tick"/> after every other call and when
+/// it asked for it. While
 /// <see cref="WantsInput"/> is false the shell must not read from the connection.
 /// </summary>
 public sealed partial class ShadowSession
@@ -86,7 +87,9 @@ public sealed partial class ShadowSession
     /// <summary>When the source was last heard; for a takeover's evidence.</summary>
     public TimeSpan LastHeard => _witness.LastHeard;
 
-    /// <summary>Whether messages may be given to <see cref="On"/> now; they have to wait while an epoch is committed.</summary>
+    /// <summary>
+    /// Whether messages may be given to <see cref="On"/> now; they have to wait while an epoch is committed.
+    /// </summary>
     public bool WantsInput => _end is null && _hashRequests.Count < SessionLimits.HashRequestsMax;
 
     /// <summary>A source has connected; an earlier connection is not used any more.</summary>
@@ -99,8 +102,8 @@ public sealed partial class ShadowSession
     }
 
     /// <summary>
-    /// The connection is gone; what was staged is dropped. An epoch that came whole is still committed: its source finds
-    /// out at the next hello.
+    /// The connection is gone; what was staged is dropped. An epoch that came whole is still committed: its source
+    /// finds out at the next hello.
     /// </summary>
     public void LinkDown()
     {
@@ -135,7 +138,8 @@ public sealed partial class ShadowSession
         switch (message)
         {
             case HashRequest request:
-                if (request.Count is <= 0 or > ProtocolLimits.HashesPerMessage) CloseLink("a request for too many hashes");
+                if (request.Count is <= 0 or > ProtocolLimits.HashesPerMessage)
+                    CloseLink("a request for too many hashes");
                 else _hashRequests.Enqueue(request);
                 break;
             case EpochBegin begin:
@@ -166,8 +170,8 @@ public sealed partial class ShadowSession
     }
 
     /// <summary>
-    /// Does at most one bounded step and says when it wants to be called again at the latest; <paramref name="now"/> for
-    /// at once, <see cref="TimeSpan.MaxValue"/> for not by itself.
+    /// Does at most one bounded step and says when it wants to be called again at the latest; <paramref name="now"/>
+    /// for at once, <see cref="TimeSpan.MaxValue"/> for not by itself.
     /// </summary>
     public TimeSpan Tick(TimeSpan now)
     {
@@ -261,7 +265,8 @@ public sealed partial class ShadowSession
             StoreOutcome outcome = _store.Verify(SessionLimits.HashesPerStep * 8, out bool done);
             if (!outcome.Accepted) FinishCommit(outcome);
             _verified = done;
-            if (_verified && outcome.Accepted && _store.ConfigurationChanged) PrepareStandby(_store.StagedConfiguration);
+            if (_verified && outcome.Accepted && _store.ConfigurationChanged)
+                PrepareStandby(_store.StagedConfiguration);
             return now;
         }
 

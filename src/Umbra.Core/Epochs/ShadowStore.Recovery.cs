@@ -92,8 +92,8 @@ public sealed partial class ShadowStore
             foreach (string name in _media.ListFiles(volume))
             {
                 if (!name.StartsWith("undo-", StringComparison.Ordinal)) continue;
-                if (!StoreFiles.TryEpoch(name, out EpochNumber epoch) || _metadata.Held.Any(h =>
-                    h.Epoch == epoch)) continue;
+                if (!StoreFiles.TryEpoch(name, out EpochNumber epoch) || _metadata.Held.Any(h => h.Epoch == epoch))
+                    continue;
                 // The pages' log is written first: the pages were touched only if the blocks' log is complete too.
                 if (!IsComplete(ShadowVolume.Disk, StoreFiles.UndoBlocks(epoch))) continue;
                 CallOutcome outcome = Replay(volume, name, _metadata.Newest.Epoch);

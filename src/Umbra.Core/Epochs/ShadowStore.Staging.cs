@@ -142,8 +142,8 @@ public sealed partial class ShadowStore : IPageSink, IBlockSink
         if (_open is null || epoch != _open.Epoch || _end is not null)
             refused = StoreOutcome.Refused(RejectReason.Gap, $"a batch of {epoch} came, {Open} is open");
         else if (sequence != _digest.BatchCount)
-            refused = StoreOutcome.Refused(RejectReason.Corrupt,
-                $"batch {sequence} came instead of {_digest.BatchCount}");
+            refused = StoreOutcome.Refused(
+                RejectReason.Corrupt, $"batch {sequence} came instead of {_digest.BatchCount}");
         return refused.Accepted;
     }
 
@@ -161,8 +161,8 @@ public sealed partial class ShadowStore : IPageSink, IBlockSink
         if (_open is null || epoch != _open.Epoch || _end is not null)
             return StoreOutcome.Refused(RejectReason.Gap, $"a part of {epoch} came, {Open} is open");
         if (offset != into.WrittenCount || payload.Length > bytesMax - into.WrittenCount)
-            return StoreOutcome.Refused(RejectReason.Corrupt,
-                $"a part at {offset} came after {into.WrittenCount} bytes");
+            return StoreOutcome.Refused(
+                RejectReason.Corrupt, $"a part at {offset} came after {into.WrittenCount} bytes");
         into.Write(payload.Span);
         return StoreOutcome.Ok;
     }

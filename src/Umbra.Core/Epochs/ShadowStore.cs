@@ -71,7 +71,7 @@ public sealed partial class ShadowStore
     /// <summary>As the other one, with decoders (some MiB) that it shares with stores of the same thread.</summary>
     public ShadowStore(
         IShadowMedia media, IContentHash hash, PageBatchDecoder pageDecoder, BlockBatchDecoder blockDecoder,
-            int knownGood)
+        int knownGood)
     {
         _media = media;
         _hash = hash;
@@ -288,8 +288,8 @@ public sealed partial class ShadowStore
     private CallOutcome ReadWhole(ShadowVolume volume, string name, ArrayBufferWriter<byte> into)
     {
         long bytes = _media.FileBytes(volume, name) - 8;
-        if (bytes < 0
-            || bytes > ProtocolLimits.StateBytesMax) return CallOutcome.Failed($"{name} is missing or damaged");
+        if (bytes < 0 || bytes > ProtocolLimits.StateBytesMax)
+            return CallOutcome.Failed($"{name} is missing or damaged");
         Span<byte> content = into.GetSpan((int)bytes + 8)[..((int)bytes + 8)];
         CallOutcome outcome = _media.ReadFile(volume, name, 0, content);
         if (!outcome.Succeeded) return outcome;

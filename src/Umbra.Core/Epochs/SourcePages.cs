@@ -59,8 +59,8 @@ internal sealed class SourcePages
     {
         get
         {
-            Invariant.Holds(_known.Count == _known.Capacity,
-                "what the shadow has of every page is known at an epoch's end");
+            Invariant.Holds(
+                _known.Count == _known.Capacity, "what the shadow has of every page is known at an epoch's end");
             return _ram;
         }
     }

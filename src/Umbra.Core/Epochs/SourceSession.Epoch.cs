@@ -143,8 +143,8 @@ public sealed partial class SourceSession
         _deviceState.ResetWrittenCount();
         CallOutcome stopped = _guest.Pause();
         if (!stopped.Succeeded) return BarrierFailed("stopping the guest", stopped, now);
-        CallOutcome copied = ScanAndCopyPaused(out TimeSpan scanCopy, out long pages, out long overflow,
-            out bool scanned);
+        CallOutcome copied = ScanAndCopyPaused(
+            out TimeSpan scanCopy, out long pages, out long overflow, out bool scanned);
         if (!copied.Succeeded)
         {
             BarrierFailed("copying pages in the pause", copied, now);

@@ -113,8 +113,7 @@ public sealed partial class SourceSession
     /// <summary>
     /// The controller says who may run the VM; what is older than what the session knows is ignored. Another host: this
     /// copy stands still, and is lost once the VM <paramref name="runsThere"/>. This host, under a newer generation
-    /// (the
-    /// other one died before it ran the VM): the guest runs on here.
+    /// (the other one died before it ran the VM): the guest runs on here.
     /// </summary>
     public void OnOwnership(Ownership owner, bool runsThere, TimeSpan now)
     {
@@ -136,8 +135,8 @@ public sealed partial class SourceSession
         if (_swap is not null) return "another swap is under way";
         if (_claim is not null || _paused != PausedBy.Nobody) return "the VM is held: " + _heldReason;
         if (_link is null || _phase != LinkPhase.Streaming) return "no shadow is connected: " + _linkReason;
-        if (_resyncing
-            || _acknowledged == EpochNumber.None) return "the shadow holds no complete epoch of this session yet";
+        if (_resyncing || _acknowledged == EpochNumber.None)
+            return "the shadow holds no complete epoch of this session yet";
         if (!_disks.IsReady) return "the disks are not mirrored: " + _disks.Detail;
         return _trouble.Length > 0 ? "the last sync had trouble: " + _trouble : null;
     }
@@ -185,8 +184,7 @@ public sealed partial class SourceSession
         Lose(done.Generation, "the shadow runs the VM", now);
     }
 
-    // The shadow declines only as long as it has claimed nothing, and claims nothing afterwards: the VM is free to go
-    // on.
+    // The shadow declines only as long as it has claimed nothing, and claims nothing afterwards: the VM may go on.
     private void OnSwapDeclined(SwapDeclined declined, TimeSpan now)
     {
         if (_swap is { Phase: SwapPhase.Permitted } && _swap.Id == declined.Swap && _claim is null)
@@ -197,8 +195,8 @@ public sealed partial class SourceSession
     {
         if (_swap is null) return;
         if (_swap.Phase != SwapPhase.Permitted) EndSwap(false, "the link was lost", now);
-        else if (_claim is null
-            && _yielded == Generation.None) BeginClaim(_swap.Id, "the link was lost after the permit", now);
+        else if (_claim is null && _yielded == Generation.None)
+            BeginClaim(_swap.Id, "the link was lost after the permit", now);
     }
 
     private TimeSpan TickSwap(TimeSpan now)
@@ -263,8 +261,8 @@ public sealed partial class SourceSession
         _effects.GenerationRaised(generation);
         _effects.Report("fence.kept", $"this host runs the VM under {generation}");
         if (_paused == PausedBy.Swap) _paused = PausedBy.Nobody;
-        if (_swap is not null) EndSwap(false, $"the shadow did not run the VM; it goes on here under {generation}",
-            now);
+        if (_swap is not null)
+            EndSwap(false, $"the shadow did not run the VM; it goes on here under {generation}", now);
         LetRun(now);
         if (_link is not null) SendHello(now);
     }

@@ -238,8 +238,8 @@ public sealed partial class SourceSession
     {
         if (_lost) return (ProtectionState.Unprotected, "another host runs the VM");
         if (IsYielded) return (ProtectionState.Unprotected, _heldReason);
-        if (_swap is not null
-            && _swap.Phase != SwapPhase.Prepare) return (ProtectionState.Swapping, "a swap is under way");
+        if (_swap is not null && _swap.Phase != SwapPhase.Prepare)
+            return (ProtectionState.Swapping, "a swap is under way");
         if (!_mayRun) return (ProtectionState.Degraded, _heldReason);
         bool holds = _acknowledged != EpochNumber.None;
         string trouble = _trouble.Length > 0 ? "; " + _trouble : "";

@@ -27,8 +27,8 @@ internal static class StoreFiles
     {
         int dot = name.LastIndexOf('.');
         epoch = default;
-        if (dot < 0
-            || !ulong.TryParse(name.AsSpan(dot + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ulong n))
+        ReadOnlySpan<char> digits = name.AsSpan(dot + 1);
+        if (dot < 0 || !ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out ulong n))
             return false;
         epoch = new EpochNumber(n);
         return true;

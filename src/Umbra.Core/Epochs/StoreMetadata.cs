@@ -130,8 +130,8 @@ internal sealed record StoreMetadata
     private static List<DiskGeometry> ReadDisks(ref Reader reader)
     {
         List<DiskGeometry> disks = [];
-        for (int n = reader.U16(); n > 0
-            && reader.Good; n--) disks.Add(new DiskGeometry(reader.Text(), (long)reader.U64()));
+        for (int n = reader.U16(); n > 0 && reader.Good; n--)
+            disks.Add(new DiskGeometry(reader.Text(), (long)reader.U64()));
         return disks;
     }
 
@@ -142,7 +142,7 @@ internal sealed record StoreMetadata
         {
             held.Add(new HeldEpoch(
                 new EpochNumber(reader.U64()), reader.U64(), new RamDigest(reader.U64()),
-                    new EpochNumber(reader.U64())));
+                new EpochNumber(reader.U64())));
         }
 
         return held;

@@ -74,8 +74,8 @@ public static class TakeoverRule
             return new TakeoverVerdict(null, ["the shadow holds no complete epoch"]);
         Generation newest = evidence.Owner.Generation;
         if (evidence.ReportedDead == newest)
-            return Proven(ProofKind.AgentsWord,
-                $"the agent on {evidence.Owner.Holder} says that the VM's process is gone");
+            return Proven(
+                ProofKind.AgentsWord, $"the agent on {evidence.Owner.Holder} says that the VM's process is gone");
         if (evidence.SaidOffByPerson == evidence.Owner.Holder)
             return Proven(ProofKind.PersonsWord, $"a person says that {evidence.Owner.Holder} is off");
         List<string> missing = [];

@@ -13,8 +13,7 @@ namespace Umbra.Core.Tests.Epochs;
 
 /// <summary>
 /// A source and a shadow session joined by queues in one thread, with a clock that the test moves: the real sessions
-/// and
-/// store over model guest and media.
+/// and store over model guest and media.
 /// </summary>
 internal sealed class PairRig
 {

@@ -120,8 +120,8 @@ public sealed class SwapTests
         rig.Run(SessionLimits.ClaimRetry + TimeSpan.FromMilliseconds(5));
         Assert.False(rig.Guest.Running);
         Assert.Equal(claim, rig.SourceSaid.Claims[1]);
-        rig.Source.OnClaimAnswered(claim.Request, new FenceAnswer(true, new Ownership(new(2), s_primary,
-            claim.Request)), rig.Now);
+        rig.Source.OnClaimAnswered(
+            claim.Request, new FenceAnswer(true, new Ownership(new(2), s_primary, claim.Request)), rig.Now);
         Assert.True(rig.Guest.Running);
         Assert.Null(rig.Guest.Held);
         Assert.Equal([new Generation(2)], rig.SourceSaid.Raised);
@@ -152,7 +152,7 @@ public sealed class SwapTests
         rig.Disconnect();
         rig.Source.OnClaimAnswered(
             rig.SourceSaid.Claims[0].Request, new FenceAnswer(false, new Ownership(new(2), s_shadow, "theirs")),
-                rig.Now);
+            rig.Now);
         rig.Source.OnOwnership(new Ownership(new Generation(3), s_primary, "takeover"), runsThere: false, rig.Now);
         Assert.True(rig.Guest.Running);
         Assert.Equal(new Generation(3), rig.Source.Generation);
@@ -208,8 +208,8 @@ public sealed class SwapTests
         rig.Run(TimeSpan.FromMilliseconds(50));
         Assert.False(rig.Guest.Running);
         FenceClaim claim = Assert.Single(rig.SourceSaid.Claims);
-        rig.Source.OnClaimAnswered(claim.Request, new FenceAnswer(true, new Ownership(new(2), s_primary,
-            claim.Request)), rig.Now);
+        rig.Source.OnClaimAnswered(
+            claim.Request, new FenceAnswer(true, new Ownership(new(2), s_primary, claim.Request)), rig.Now);
         Assert.True(rig.Guest.Running);
     }
 
@@ -298,8 +298,8 @@ public sealed class SwapTests
         Assert.Equal(HelloOutcome.StaleGeneration, answer.Outcome);
         FenceClaim claim = Assert.Single(rig.SourceSaid.Claims);
         Assert.True(rig.Guest.Running);
-        rig.Source.OnClaimAnswered(claim.Request, new FenceAnswer(true, new Ownership(new(2), s_primary,
-            claim.Request)), rig.Now);
+        rig.Source.OnClaimAnswered(
+            claim.Request, new FenceAnswer(true, new Ownership(new(2), s_primary, claim.Request)), rig.Now);
         rig.Connect();
         rig.Sync();
         rig.AssertShadowIsACut();

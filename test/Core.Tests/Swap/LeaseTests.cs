@@ -70,8 +70,8 @@ public sealed class LeaseTests
             TimeSpan lease = TimeSpan.FromSeconds(seconds);
             TimeSpan primaryStops = (lease / primaryRate) + LeaseRules.ReactionMax;
             TimeSpan witnessWaits = LeaseRules.WitnessWait(lease) / witnessRate;
-            Assert.True(primaryStops <= witnessWaits + TimeSpan.FromMilliseconds(1),
-                $"{primaryStops} after {witnessWaits}");
+            Assert.True(
+                primaryStops <= witnessWaits + TimeSpan.FromMilliseconds(1), $"{primaryStops} after {witnessWaits}");
         }
     }
 }

@@ -16,8 +16,8 @@ public sealed class TakeoverRuleTests
 
     private static TakeoverEvidence Expired => Nothing with
     {
-        Lease = TimeSpan.FromSeconds(5), ControllerSilence = s_wait, Consent = new TakeoverConsent(new Generation(4),
-            s_wait),
+        Lease = TimeSpan.FromSeconds(5), ControllerSilence = s_wait,
+        Consent = new TakeoverConsent(new Generation(4), s_wait),
     };
 
     [Fact]
@@ -30,8 +30,8 @@ public sealed class TakeoverRuleTests
 
     [Fact]
     public void The_agents_word_about_the_newest_generation_is_a_proof() =>
-        Assert.Equal(ProofKind.AgentsWord,
-            TakeoverRule.Decide(Nothing with { ReportedDead = new Generation(4) }).Proof);
+        Assert.Equal(
+            ProofKind.AgentsWord, TakeoverRule.Decide(Nothing with { ReportedDead = new Generation(4) }).Proof);
 
     [Fact]
     public void The_agents_word_about_an_older_generation_is_none() =>

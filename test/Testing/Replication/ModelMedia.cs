@@ -96,9 +96,8 @@ public sealed class ModelMedia : IShadowMedia
     /// <inheritdoc/>
     public CallOutcome WriteFile(ShadowVolume volume, string name, long offset, ReadOnlySpan<byte> source)
     {
-        string call = name.StartsWith("undo", StringComparison.Ordinal) ? "WriteUndo" : nameof(WriteFile);
-        if (Intercept(call) is { } failure)
-            return failure;
+        bool undo = name.StartsWith("undo", StringComparison.Ordinal);
+        if (Intercept(undo ? "WriteUndo" : nameof(WriteFile)) is { } failure) return failure;
         SortedDictionary<string, ModelFile> files = Files(volume);
         if (!files.TryGetValue(name, out ModelFile? file)) files.Add(name, file = new ModelFile());
         file.Write(offset, source);
