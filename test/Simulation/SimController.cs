@@ -104,6 +104,7 @@ internal sealed class SimController(SimWorld world, HostId firstHolder, PlantedB
         if (verdict.Allowed)
         {
             world.Trace($"takeover by {verdict.Proof}: {verdict.Reasons[0]}");
+            world.CheckIsOff(Owner.Holder);
             Own(Fencing.Decide(Owner, new FenceClaim(Owner.Generation, shadow.Host.Id, "takeover")).Current);
         }
         else if (_consentId is null && _witness.Expired(Now, SimWorld.Lease))

@@ -44,6 +44,10 @@ internal sealed partial class SimWorld
         Trace($"{host.Name}: has lost its RAM; its disks are those of {store.DisksOf}");
     }
 
+    /// <summary>A host is taken as proven off: it is.</summary>
+    public void CheckIsOff(HostId host) =>
+        Require(!_hosts.Any(h => h.Id == host && h.Runs), $"{host} runs the VM, and was proven not to");
+
     private void CompareShadow(SimHost host, long cut)
     {
         ModelSnapshot snapshot = Snapshots[cut];

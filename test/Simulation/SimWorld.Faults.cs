@@ -119,7 +119,7 @@ internal sealed partial class SimWorld
     private void Fault()
     {
         SimHost host = _hosts[Random.Below(2)];
-        switch (Random.Below(20))
+        switch (Random.Below(22))
         {
             case 0 or 1:
                 _pairCutUntil = Now + Random.Between(0, 2500);
@@ -138,7 +138,7 @@ internal sealed partial class SimWorld
                 _controllerCutUntil[Index(host)] = Now + Random.Between(100, 3500);
                 Trace($"{host.Name} does not reach the controller for a while");
                 break;
-            case 6:
+            case 6 or 20:
                 Trace($"{host.Name} is cut off");
                 _controllerCutUntil[Index(host)] = _pairCutUntil = Now + Random.Between(500, 4000);
                 if (Random.OneIn(2)) _connection?.Cut();
@@ -172,7 +172,7 @@ internal sealed partial class SimWorld
             case 16:
                 Plug(host);
                 break;
-            case 17:
+            case 17 or 21:
                 host.Agent?.RequestSync($"sync-{_actions++}");
                 break;
             default:

@@ -34,9 +34,9 @@ internal sealed partial class SimWorld
     /// <summary>While there are faults, a process dies at one interface call in so many.</summary>
     public const int CrashOneIn = 6000;
 
-    private const int PageCount = 20;
+    private const int PageCount = 12;
 
-    private static readonly TimeSpan s_faultsEnd = TimeSpan.FromSeconds(7);
+    private static readonly TimeSpan s_faultsEnd = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_livenessMax = TimeSpan.FromSeconds(60);
 
     private readonly PriorityQueue<Action, (TimeSpan At, long Order)> _events = new();
@@ -220,7 +220,7 @@ internal sealed partial class SimWorld
         first.Role = SimRole.Primary;
         first.Generation = Controller.Owner.Generation;
         first.Media.PrepareMemory(PageCount);
-        first.Media.PrepareDisk(new DiskGeometry("disk0", Sizes.Block + 12288));
+        first.Media.PrepareDisk(new DiskGeometry("disk0", Sizes.Block + 4096));
         first.Media.PrepareDisk(new DiskGeometry("disk1", 4096));
         first.Guest = NewGuest(first, first.Media.Disks.Keys);
         first.Guest.Generation = first.Generation.Value;

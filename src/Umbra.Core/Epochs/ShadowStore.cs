@@ -45,7 +45,7 @@ public sealed partial class ShadowStore
     private readonly byte[] _page = new byte[Sizes.Page];
     private readonly byte[] _block = new byte[Sizes.Block];
     private readonly byte[] _zeroPage = new byte[Sizes.Page];
-    private readonly byte[] _undoChunk = new byte[UndoLogWriter.ChunkBytes];
+    private readonly byte[] _undoChunk = GC.AllocateUninitializedArray<byte>(UndoLogWriter.ChunkBytes);
     private StoreMetadata _metadata = new();
     private IReadOnlyList<DiskGeometry> _disks = [];
     private int[] _slots = [];

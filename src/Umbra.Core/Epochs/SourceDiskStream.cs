@@ -55,7 +55,7 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourceOptions options
     {
         Geometry = [.. disks.Geometry];
         long dataBytes = Math.Min(DiskOperation.DataBytesMax, Geometry.Select(d => d.Bytes).DefaultIfEmpty().Max());
-        if (_data.Length < dataBytes) _data = new byte[dataBytes];
+        if (_data.Length < dataBytes) _data = GC.AllocateUninitializedArray<byte>((int)dataBytes);
         Follows = false;
         _cut = _unacknowledged = -1;
         _hashes = new ulong[Geometry.Count][];

@@ -42,10 +42,10 @@ internal sealed class SourcePages
         _hashes = new ulong[guest.PageCount];
         int chunkPages = (int)Math.Min(guest.PageCount, SessionLimits.PagesPerStep);
         _chunkPages = new long[chunkPages];
-        _chunk = new byte[chunkPages * Sizes.Page];
+        _chunk = GC.AllocateUninitializedArray<byte>(chunkPages * Sizes.Page);
         int pausePages = (int)Math.Min(guest.PageCount, SessionLimits.PausePages);
         _pausePages = new long[pausePages];
-        _pauseBuffer = new byte[(long)pausePages * Sizes.Page];
+        _pauseBuffer = GC.AllocateUninitializedArray<byte>(pausePages * Sizes.Page);
     }
 
     /// <summary>Pages known to be dirty and not sent yet.</summary>
