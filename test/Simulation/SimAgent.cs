@@ -4,7 +4,6 @@ using Umbra.Core.Deltas;
 using Umbra.Core.Epochs;
 using Umbra.Core.Protocol;
 using Umbra.Core.Swap;
-using Umbra.Testing;
 using Umbra.Testing.Replication;
 
 namespace Umbra.Simulation;
@@ -242,7 +241,7 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
             new SourceOptions
             {
                 Vm = SimWorld.Vm, Host = _host.Id, Generation = _host.Generation, Session = _session,
-                Policy = _world.Policy, Hash = TestContentHash.Instance, Held = guest.Held,
+                Policy = _world.Policy, Hash = SimHash.Instance, Held = guest.Held,
                 LastEpoch = _host.LastEpoch, LeaseCarriedUntil = _host.RunDeadline,
             },
             _world.Wrapped(guest), this, Now);
@@ -273,9 +272,9 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
             return _world.StorageTrouble(_host) && SimWorld.MayFail(call) ? CallOutcome.Failed("no space left") : null;
         };
         ShadowStore store = new(
-            _world.Wrapped(media), TestContentHash.Instance,
-            s_pages ??= new PageBatchDecoder(TestContentHash.Instance, BatchCodecs.None),
-            s_blocks ??= new BlockBatchDecoder(TestContentHash.Instance, BatchCodecs.None), 1);
+            _world.Wrapped(media), SimHash.Instance,
+            s_pages ??= new PageBatchDecoder(SimHash.Instance, BatchCodecs.None),
+            s_blocks ??= new BlockBatchDecoder(SimHash.Instance, BatchCodecs.None), 1);
         CallOutcome recovered = store.Recover();
         if (!recovered.Succeeded)
         {
@@ -291,7 +290,7 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
         Shadow = new ShadowSession(
             new ShadowOptions
             {
-                Vm = SimWorld.Vm, Host = _host.Id, Session = _session, Hash = TestContentHash.Instance,
+                Vm = SimWorld.Vm, Host = _host.Id, Session = _session, Hash = SimHash.Instance,
             },
             store, this, Now);
     }
@@ -341,7 +340,7 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
         bool primary = _host.Role == SimRole.Primary;
         SimHeartbeat heartbeat = new(
             _host, Now, primary || _failedUnder != default, primary ? _host.Generation : _failedUnder,
-            primary ? _guestSeenDead : _failedUnder != default, SimWorld.Lease,
+            primary ? _guestSeenDead && !_host.Runs : _failedUnder != default, SimWorld.Lease,
             Shadow?.Store.Committed ?? (Source is { IsYielded: true } ? new EpochNumber(1) : EpochNumber.None),
             _consentId, _consent);
         _world.Call(_host, () => _world.Controller.OnHeartbeat(heartbeat), answer => Do(() => OnAnswer(answer)));

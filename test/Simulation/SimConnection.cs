@@ -1,6 +1,5 @@
 using Umbra.Core.Epochs;
 using Umbra.Core.Protocol;
-using Umbra.Testing;
 
 namespace Umbra.Simulation;
 
@@ -12,7 +11,7 @@ internal sealed class SimConnection(SimWorld world, SimHost sourceHost, SimHost 
 {
     private const int RoomBytes = 64 * 1024;
 
-    private static readonly PairCodec s_codec = new(TestContentHash.Instance);
+    private static readonly PairCodec s_codec = new(SimHash.Instance);
 
     private readonly Direction _toShadow = new();
     private readonly Direction _toSource = new();

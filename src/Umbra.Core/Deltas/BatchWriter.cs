@@ -15,8 +15,10 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
     // With Auto, after a batch that did not compress, this many go out untried.
     private const int UntriedBatches = 15;
 
-    private readonly byte[] _plain = new byte[BatchLimits.PayloadBytesMax];
-    private readonly byte[] _packed = new byte[BatchLimits.PayloadBytesMax];
+    private readonly byte[] _plain = GC.AllocateUninitializedArray<byte>(BatchLimits.PayloadBytesMax);
+
+    // Taken when a compressor is first tried.
+    private byte[] _packed = [];
     private int _untriedLeft;
 
     /// <summary>Where the body is written: <see cref="BatchLimits.BodyBytesMax"/> bytes.</summary>
@@ -46,6 +48,7 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
         };
         if (compressor is null || bodyBytes == 0) return 0;
         if (compression == BatchCompression.Auto && _untriedLeft-- > 0) return 0;
+        if (_packed.Length == 0) _packed = new byte[BatchLimits.PayloadBytesMax];
         int packedBytesMax = bodyBytes - (bodyBytes / SavingDivisor) - 1;
         int packedBytes = packedBytesMax <= 0 ? 0 : compressor.Compress(
             Body[..bodyBytes], _packed.AsSpan(BatchLimits.HeaderBytes, packedBytesMax));

@@ -59,7 +59,7 @@ public sealed partial class ShadowSession
     private readonly IShadowEffects _effects;
     private readonly WitnessClock _witness;
     private readonly Queue<HashRequest> _hashRequests = new();
-    private readonly byte[] _hashBytes = new byte[ProtocolLimits.HashesPerMessage * 8];
+    private byte[] _hashBytes = [];
     private readonly ulong[] _hashes = new ulong[SessionLimits.HashesPerStep];
     private IPairLink? _link;
     private bool _greeted;
@@ -306,6 +306,7 @@ public sealed partial class ShadowSession
             return;
         }
 
+        if (_hashBytes.Length < request.Count * 8) _hashBytes = new byte[request.Count * 8];
         for (int i = 0; i < count; i++)
             BinaryPrimitives.WriteUInt64LittleEndian(_hashBytes.AsSpan((_hashesDone + i) * 8), _hashes[i]);
         _hashesDone += count;

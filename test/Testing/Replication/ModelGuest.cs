@@ -243,7 +243,7 @@ public sealed class ModelSourceDisks : ISourceDisks
         Invariant.Holds(_guest.Running, "a paused guest writes nothing");
         _disks[disk].Value.Write(offset, data);
         _guest.Steps++;
-        Log(_log.TryWrite(disk, offset, data));
+        Log(State == DiskMirrorState.Broken || _log.TryWrite(disk, offset, data));
     }
 
     /// <summary>The guest discards a range of a disk.</summary>
@@ -252,7 +252,7 @@ public sealed class ModelSourceDisks : ISourceDisks
         Invariant.Holds(_guest.Running, "a paused guest writes nothing");
         _disks[disk].Value.Write(offset, new byte[length]);
         _guest.Steps++;
-        Log(_log.TryZero(disk, offset, length));
+        Log(State == DiskMirrorState.Broken || _log.TryZero(disk, offset, length));
     }
 
     /// <summary>The mirror's own copy goes on by one piece, if one is under way.</summary>

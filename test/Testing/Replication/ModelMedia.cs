@@ -238,7 +238,6 @@ internal sealed class ModelFile
         Exists = false;
         _changed = true;
         Length = 0;
-        _content = [];
     }
 
     public void LoseUnflushed(Func<bool> survives)
@@ -257,7 +256,7 @@ internal sealed class ModelFile
         }
 
         Exists = _durable is not null;
-        _content = _durable ?? [];
+        _content = _durable is null ? [] : [.. _durable];
         Length = _content.Length;
     }
 }
