@@ -27,7 +27,8 @@ internal sealed class SimHash : IContentHash
 
         for (; data.Length >= 8; data = data[8..]) a = Step(a, data);
         foreach (byte rest in data) b = (b ^ rest) * Prime;
-        ulong hash = a ^ BitOperations.RotateLeft(b, 17) ^ BitOperations.RotateLeft(c, 31) ^ BitOperations.RotateLeft(d, 47);
+        ulong hash = a ^ BitOperations.RotateLeft(b, 17);
+        hash ^= BitOperations.RotateLeft(c, 31) ^ BitOperations.RotateLeft(d, 47);
         hash = (hash ^ (hash >> 31)) * Prime;
         return hash ^ (hash >> 29);
     }
