@@ -66,7 +66,8 @@ internal static class Copies
         {
             foreach (string thread in Directory.EnumerateDirectories($"/proc/{process}/task"))
             {
-                if (!File.ReadAllText(Path.Combine(thread, "comm")).StartsWith("CPU ", StringComparison.Ordinal)) continue;
+                if (!File.ReadAllText(Path.Combine(thread, "comm")).StartsWith("CPU ",
+                    StringComparison.Ordinal)) continue;
                 string stat = File.ReadAllText(Path.Combine(thread, "stat"));
                 string[] words = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
                 ticks += long.Parse(words[11], CultureInfo.InvariantCulture)

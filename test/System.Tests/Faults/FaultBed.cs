@@ -81,7 +81,9 @@ public sealed class FaultBed : IAsyncDisposable
         return gap;
     }
 
-    /// <summary>Ends a test that went well: the guest checks itself, the shadow is compared, all must be right.</summary>
+    /// <summary>
+    /// Ends a test that went well: the guest checks itself, the shadow is compared, all must be right.
+    /// </summary>
     /// <param name="gapMax">Longest time the client may have heard nothing during any of the faults.</param>
     public async Task EndAsync(TimeSpan gapMax)
     {

@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Umbra.System.Tests.Faults;
 
-/// <summary>Umbra's own processes die at random instants and are started again at once, as a supervisor would.</summary>
+/// <summary>
+/// Umbra's own processes die at random instants and are started again at once, as a supervisor would.
+/// </summary>
 [Collection(FaultBedTests.Name)]
 public sealed class KillTests(FaultBed bed)
 {

@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Umbra.System.Tests.Faults;
 
-/// <summary>The shadow's host is in trouble: the primary is unharmed, says what it is, and is protected again by itself.</summary>
+/// <summary>
+/// The shadow's host is in trouble: the primary is unharmed, says what it is, and is protected again by itself.
+/// </summary>
 [Collection(FaultBedTests.Name)]
 public sealed class ShadowTroubleTests(FaultBed bed)
 {

@@ -73,7 +73,8 @@ public sealed class GuestBed : IAsyncDisposable
             vm, "to be protected by new epochs",
             view => view is { Guest: GuestState.Running, Protection: ProtectionState.Protected, Shadow: not null }
                 && view.PrimaryStatus!.Sync is { Epochs: > 0 } sync
-                && (view.Generation != before.Generation || sync.Acknowledged > (before.PrimaryStatus?.Sync.Acknowledged ?? default)),
+                && (view.Generation != before.Generation
+                    || sync.Acknowledged > (before.PrimaryStatus?.Sync.Acknowledged ?? default)),
             Patience);
     }
 
@@ -86,7 +87,8 @@ public sealed class GuestBed : IAsyncDisposable
     {
         CommandResult result = await Lab.TryUmbraAsync(arguments);
         string words = string.Join(' ', arguments);
-        Assert.True(result.ExitCode == 0, $"umbra {words}: {result.ExitCode} {result.Error}{result.Output}\n{Lab.Diagnosis()}");
+        Assert.True(result.ExitCode == 0,
+            $"umbra {words}: {result.ExitCode} {result.Error}{result.Output}\n{Lab.Diagnosis()}");
         return result;
     }
 
@@ -128,7 +130,8 @@ public sealed class GuestBed : IAsyncDisposable
     {
         GuestStatus status = await guest.VerifyAsync();
         Assert.True(
-            status is { RamErrors: 0, DiskErrors: 0, RamVerified: > 0, DiskVerified: > 0 }, $"the guest: {status.FirstError}");
+            status is { RamErrors: 0, DiskErrors: 0, RamVerified: > 0, DiskVerified: > 0 },
+                $"the guest: {status.FirstError}");
         return status;
     }
 

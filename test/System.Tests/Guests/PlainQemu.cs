@@ -54,7 +54,8 @@ internal sealed class PlainQemu
 
     private IEnumerable<string> Command(GuestImage image, string memory) =>
     [
-        "qemu-system-x86_64", "-name", "plain", "-machine", "pc-q35-7.2,memory-backend=mem", "-accel", "tcg", "-cpu", "qemu64",
+        "qemu-system-x86_64", "-name", "plain", "-machine", "pc-q35-7.2,memory-backend=mem", "-accel", "tcg", "-cpu",
+            "qemu64",
         "-smp", "1", "-m", "256M", "-object", memory, "-nodefaults", "-display", "none", "-vga", "none",
         "-serial", "file:" + PathOf("console.log"),
         "-kernel", image.KernelPath, "-initrd", image.InitrdPath!,
