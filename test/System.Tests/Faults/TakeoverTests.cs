@@ -107,7 +107,8 @@ public sealed class TakeoverTests(FaultBed bed)
         long start = Stopwatch.GetTimestamp();
         VmView after = await bed.WaitAsync(
             "to run on its shadow", vm => vm.Primary == before.Shadow && vm.Guest == GuestState.Running);
-        FaultBed.Say($"runs on {after.Primary} under {after.Generation}, seen {Stopwatch.GetElapsedTime(start)} after the last step");
+        string seen = $"seen {Stopwatch.GetElapsedTime(start)} after the last step";
+        FaultBed.Say($"runs on {after.Primary} under {after.Generation}, {seen}");
         await bed.ReconnectAsync();
         await bed.GuestIsContentAsync();
         await bed.HealedAsync();
