@@ -166,6 +166,8 @@ internal sealed class PrimaryVm : IAsyncDisposable
     public async Task<string> PlugAsync(VmDefinition wanted)
     {
         VmDefinition before = Record.Assignment.Vm;
+        if (PciLayout.PlaceHotPlugged(before, wanted) is not { } placed) return "all its hot-plug ports are taken";
+        wanted = placed;
         if (VmFiles.CreateImages(wanted, _paths) is { } missing) return missing;
         if (HostTaps.Prepare(wanted, up: true) is { } tapError) return tapError;
         QmpOutcome<QmpNothing> changed = await QemuDevices.ChangeAsync(

@@ -43,6 +43,7 @@ internal sealed class VmKeeper : IAsyncDisposable
     private volatile PrimaryVm? _primary;
     private volatile ShadowRunner? _shadow;
     private volatile string _trouble = "";
+    private volatile bool _removing;
     private VmRecord? _dead;
     private GuestState _deadState = GuestState.Dead;
     private GuestState _reported;
@@ -56,13 +57,23 @@ internal sealed class VmKeeper : IAsyncDisposable
     }
 
     /// <summary>The VM here, as the controller is to know it.</summary>
-    public VmStatus Status =>
-        KeeperStatus.Of(_vm, _primary, _shadow, _dead, _deadState, Failing, _trouble, _results.All);
+    public VmStatus Status
+    {
+        get
+        {
+            VmStatus status = KeeperStatus.Of(
+                _vm, _primary, _shadow, _dead, _deadState, Failing, _trouble, _results.All);
+            // Nobody's part any more, but not gone either: the controller waits for the last file.
+            return _removing && status.Role == VmRole.None
+                ? status with { Guest = GuestState.Paused, Reason = "what is left of it is being removed" }
+                : status;
+        }
+    }
 
     /// <summary>
     /// Whether there is something of the VM here, or was a short while ago: its last results must get through.
     /// </summary>
-    public bool IsWorthTelling => Status.Role != VmRole.None || BootClock.Now < _goneAt + GoneTold;
+    public bool IsWorthTelling => _removing || Status.Role != VmRole.None || BootClock.Now < _goneAt + GoneTold;
 
     /// <summary>The word that this host should run the VM, while it cannot.</summary>
     private Assignment? Failing
@@ -301,6 +312,9 @@ internal sealed class VmKeeper : IAsyncDisposable
 
     private async Task RemoveAsync()
     {
+        _removing = _primary is not null || _shadow is not null || _dead is not null
+            || Directory.Exists(_paths.Durable);
+        if (!_removing) return;
         if (_primary is { } vm)
         {
             await WaitForSwapNewsAsync(vm);
@@ -318,6 +332,8 @@ internal sealed class VmKeeper : IAsyncDisposable
 
         if (_dead is not null) RemoveDead();
         if (Directory.Exists(_paths.Durable)) _paths.Destroy();
+        _removing = false;
+        _fleet.UrgentChange();
     }
 
     /// <summary>The winner of a swap says so itself, with the times: wait for that before the loser's end.</summary>
