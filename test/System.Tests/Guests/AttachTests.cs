@@ -55,7 +55,7 @@ public sealed class AttachTests(GuestBed bed)
             VmView view = await bed.Fleet.WaitForVmAsync(
                 new VmId(name), "to be refused",
                 vm => vm.Reason.Contains("use memory-backend-memfd with share=on", StringComparison.Ordinal),
-                    GuestBed.Patience);
+                GuestBed.Patience);
             GuestBed.Say(view.Reason);
             Assert.Equal(ProtectionState.Unprotected, view.Protection);
             await bed.UmbraAsync("vm", "delete", name, "--force", "--wait");
@@ -73,8 +73,8 @@ public sealed class AttachTests(GuestBed bed)
     private Task<CommandResult> AttachAsync(string name, LabHost host, PlainQemu plain, params string[] more) =>
         bed.UmbraAsync(
         [
-            "vm", "attach", name, "--host", host.Name.Value, "--pid",
-            plain.Process.ToString(CultureInfo.InvariantCulture), "--qmp", plain.Qmp, "--qmp2", plain.SecondQmp,
-                .. more,
+            "vm", "attach", name, "--host", host.Name.Value,
+            "--pid", plain.Process.ToString(CultureInfo.InvariantCulture),
+            "--qmp", plain.Qmp, "--qmp2", plain.SecondQmp, .. more,
         ]);
 }

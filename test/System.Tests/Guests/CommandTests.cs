@@ -36,9 +36,11 @@ public sealed class CommandTests(GuestBed bed)
         await bed.UmbraAsync("unprotect", GuestBed.Name);
         await bed.Fleet.WaitForVmAsync(
             GuestBed.Vm, "to have no shadow",
-            vm => vm is { Protection: ProtectionState.Unprotected, Shadow: null, Removing.Count: 0 }, GuestBed.Patience);
+            vm => vm is { Protection: ProtectionState.Unprotected, Shadow: null, Removing.Count: 0 },
+            GuestBed.Patience);
         LabHost former = bed.Lab.Host(before.Shadow!.Value);
-        Assert.False(Directory.Exists(Path.Combine(former.StateDirectory, "vms", GuestBed.Name)), "the shadow's files are gone");
+        string files = Path.Combine(former.StateDirectory, "vms", GuestBed.Name);
+        Assert.False(Directory.Exists(files), $"the controller called {files} gone");
         Assert.Equal(Refused, (await bed.Lab.TryUmbraAsync("swap", GuestBed.Name)).ExitCode);
         Assert.Equal(Refused, (await bed.Lab.TryUmbraAsync("sync", GuestBed.Name)).ExitCode);
 

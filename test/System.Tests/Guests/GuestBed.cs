@@ -69,12 +69,12 @@ public sealed class GuestBed : IAsyncDisposable
     {
         VmId vm = name ?? Vm;
         VmView before = await Fleet.VmAsync(vm);
+        EpochNumber known = before.PrimaryStatus?.Sync.Acknowledged ?? EpochNumber.None;
         return await Fleet.WaitForVmAsync(
             vm, "to be protected by new epochs",
             view => view is { Guest: GuestState.Running, Protection: ProtectionState.Protected, Shadow: not null }
                 && view.PrimaryStatus!.Sync is { Epochs: > 0 } sync
-                && (view.Generation != before.Generation
-                    || sync.Acknowledged > (before.PrimaryStatus?.Sync.Acknowledged ?? default)),
+                && (view.Generation != before.Generation || sync.Acknowledged > known),
             Patience);
     }
 
@@ -86,9 +86,8 @@ public sealed class GuestBed : IAsyncDisposable
     public async Task<CommandResult> UmbraAsync(params string[] arguments)
     {
         CommandResult result = await Lab.TryUmbraAsync(arguments);
-        string words = string.Join(' ', arguments);
-        Assert.True(result.ExitCode == 0,
-            $"umbra {words}: {result.ExitCode} {result.Error}{result.Output}\n{Lab.Diagnosis()}");
+        string said = $"umbra {string.Join(' ', arguments)}: {result.ExitCode} {result.Error}{result.Output}";
+        Assert.True(result.ExitCode == 0, $"{said}\n{Lab.Diagnosis()}");
         return result;
     }
 
@@ -131,7 +130,7 @@ public sealed class GuestBed : IAsyncDisposable
         GuestStatus status = await guest.VerifyAsync();
         Assert.True(
             status is { RamErrors: 0, DiskErrors: 0, RamVerified: > 0, DiskVerified: > 0 },
-                $"the guest: {status.FirstError}");
+            $"the guest: {status.FirstError}");
         return status;
     }
 

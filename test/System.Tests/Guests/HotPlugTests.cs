@@ -17,8 +17,10 @@ public sealed class HotPlugTests(GuestBed bed)
         await bed.BeginAsync();
         await using GuestClient client = await bed.ConnectAsync();
         await bed.UmbraAsync(
-            "vm", "plug", GuestBed.Name, "--disk", $"size=32M,id={PluggedDisk}", "--nic", $"bridge={LabHost.GuestBridge},id={PluggedNic}");
-        await Wait.UntilAsync("the guest to see its new devices", SeesDevicesAsync, GuestBed.Patience, bed.Lab.Diagnosis);
+            "vm", "plug", GuestBed.Name, "--disk", $"size=32M,id={PluggedDisk}",
+            "--nic", $"bridge={LabHost.GuestBridge},id={PluggedNic}");
+        await Wait.UntilAsync(
+            "the guest to see its new devices", SeesDevicesAsync, GuestBed.Patience, bed.Lab.Diagnosis);
         Assert.StartsWith("ok", await bed.Guest.SendAsync("log vdb"), StringComparison.Ordinal);
 
         VmView view = await bed.ProtectedAsync();

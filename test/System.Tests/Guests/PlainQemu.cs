@@ -54,9 +54,9 @@ internal sealed class PlainQemu
 
     private IEnumerable<string> Command(GuestImage image, string memory) =>
     [
-        "qemu-system-x86_64", "-name", "plain", "-machine", "pc-q35-7.2,memory-backend=mem", "-accel", "tcg", "-cpu",
-            "qemu64",
-        "-smp", "1", "-m", "256M", "-object", memory, "-nodefaults", "-display", "none", "-vga", "none",
+        "qemu-system-x86_64", "-name", "plain", "-machine", "pc-q35-7.2,memory-backend=mem", "-accel", "tcg",
+        "-cpu", "qemu64", "-smp", "1", "-m", "256M", "-object", memory, "-nodefaults",
+        "-display", "none", "-vga", "none",
         "-serial", "file:" + PathOf("console.log"),
         "-kernel", image.KernelPath, "-initrd", image.InitrdPath!,
         "-append", $"console=ttyS0 quiet panic=5 umbra.ip={Address}/24",

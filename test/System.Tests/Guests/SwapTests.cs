@@ -37,8 +37,8 @@ public sealed class SwapTests(GuestBed bed)
         string before = (await bed.Guest.StatusAsync()).BootId;
         await RebootAsync();
         await Wait.UntilAsync(
-            "the guest to boot again", async () =>
-                await BootIdAsync() is { } id && id != before, GuestBed.Patience, bed.Lab.Diagnosis);
+            "the guest to boot again", async () => await BootIdAsync() is { } id && id != before,
+            GuestBed.Patience, bed.Lab.Diagnosis);
         await bed.ProtectedAsync();
         await bed.VerifyAsync();
         await GuestBed.ContentAsync(bed.Guest);
