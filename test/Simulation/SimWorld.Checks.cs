@@ -22,7 +22,8 @@ internal sealed partial class SimWorld
         ModelIntercept faults = host.Media.Intercept;
         host.Media.Intercept = _ => null;
         Require(
-            store.ReadDeviceState(store.Committed, bytes).Succeeded, "the device state of the committed epoch is there");
+            store.ReadDeviceState(store.Committed, bytes).Succeeded,
+            "the device state of the committed epoch is there");
         long cut = ModelGuest.ReadDeviceState(bytes.WrittenSpan).Cut;
         bytes.ResetWrittenCount();
         Require(store.ReadConfiguration(store.Committed, bytes).Succeeded, "the committed configuration is there");
