@@ -11,9 +11,11 @@ public sealed class RunFileTests
     {
         Root.Require();
         string tree = Directory.CreateTempSubdirectory("umbra-lab-test").FullName;
+        string file = Path.GetTempFileName();
         string id = Abandon(run =>
         {
             run.Tree(tree);
+            run.Tree(file);
             NetworkNamespace space = NetworkNamespace.Create($"umbra-{run.Id}-x", run);
             using LabProcess process = LabProcess.Start(space, Path.Combine(tree, "log"), ["sleep", "1000"]);
             Wait.UntilAsync(
@@ -24,6 +26,7 @@ public sealed class RunFileTests
 
         Assert.Contains(id, RunFile.RemoveDead(kept: false));
         Assert.False(Directory.Exists(tree));
+        Assert.False(File.Exists(file));
         Assert.Empty(FleetLabTests.Traces(id));
     }
 

@@ -248,7 +248,7 @@ public sealed class FleetLab : IAsyncDisposable
 
     private async Task<NamespaceDoor> OpenDoorAsync(NetworkNamespace space)
     {
-        NamespaceDoor door = await NamespaceDoor.OpenAsync(space);
+        NamespaceDoor door = await NamespaceDoor.OpenAsync(space, _run);
         _doors.Add(door);
         return door;
     }

@@ -19,9 +19,10 @@ public sealed class NamespaceDoor : IDisposable
     }
 
     /// <summary>Starts the relay inside <paramref name="space"/> and waits until it listens.</summary>
-    public static async Task<NamespaceDoor> OpenAsync(NetworkNamespace space)
+    public static async Task<NamespaceDoor> OpenAsync(NetworkNamespace space, RunFile run)
     {
         string socketPath = Path.Combine(RunFile.Directory, space.Name + ".sock");
+        run.Tree(socketPath);
         string relay = Path.Combine(AppContext.BaseDirectory, "Umbra.Lab.dll");
         var start = new ProcessStartInfo("ip", ["netns", "exec", space.Name, "dotnet", relay, "relay", socketPath])
         {

@@ -41,7 +41,10 @@ public sealed class RunFile : IDisposable
             string id = Guid.NewGuid().ToString("N")[..6];
             string path = PathOf(id);
             if (File.Exists(path)) continue;
-            return new RunFile(id, new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None));
+            // Locked before it has its name, so that nobody takes it for a dead lab's.
+            var file = new FileStream(path + ".new", FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+            File.Move(path + ".new", path);
+            return new RunFile(id, file);
         }
     }
 
@@ -51,7 +54,7 @@ public sealed class RunFile : IDisposable
     /// <summary>Notes a mount point.</summary>
     public void Mount(string path) => Note("mount", path);
 
-    /// <summary>Notes a directory with all that is in it.</summary>
+    /// <summary>Notes a file, or a directory with all that is in it.</summary>
     public void Tree(string path) => Note("tree", path);
 
     /// <summary>Notes that the lab stays when its process ends, until somebody asks for its removal by name.</summary>
@@ -137,6 +140,7 @@ public sealed class RunFile : IDisposable
         foreach (string tree in Of("tree"))
         {
             if (System.IO.Directory.Exists(tree)) System.IO.Directory.Delete(tree, recursive: true);
+            else File.Delete(tree);
         }
 
         foreach (string name in namespaces) ShellCommand.Ip($"netns delete {name}");
