@@ -29,10 +29,7 @@ internal sealed class HeartbeatLoop(
     {
         while (!stop.IsCancellationRequested)
         {
-            // A change here must not wait for the controller's answer to an older report.
-            using var urgent = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            using CancellationTokenRegistration change = fleet.OnUrgentChange(urgent.Cancel);
-            TimeSpan wait = await BeatAsync(urgent.Token) ? SpacingMin : RetryPause;
+            TimeSpan wait = await BeatAsync(stop) ? SpacingMin : RetryPause;
             await Task.Delay(wait, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -46,13 +43,18 @@ internal sealed class HeartbeatLoop(
             Instance = _instance,
             Sequence = ++_sequence,
             SeenRevision = _revision,
-            Vms = fleet.Statuses(),
+            Vms = fleet.Statuses(out Task change),
             Events = news,
         };
         TimeSpan sentAt = BootClock.Now;
+        using var abandon = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        Task<(HeartbeatAnswer? Answer, string Error)> asked = controller.HeartbeatAsync(heartbeat, abandon.Token);
+        // A change here must not wait for the controller's answer to an older report.
+        await Task.WhenAny(asked, change);
+        if (!asked.IsCompleted) await abandon.CancelAsync();
         try
         {
-            (HeartbeatAnswer? answer, string error) = await controller.HeartbeatAsync(heartbeat, stop);
+            (HeartbeatAnswer? answer, string error) = await asked;
             NoteReachable(answer is not null, error);
             if (answer is null) return false;
             events.Sent(news);

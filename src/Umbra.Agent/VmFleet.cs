@@ -13,8 +13,7 @@ internal sealed class VmFleet(Func<VmId, VmFleet, VmKeeper> makeKeeper) : IAsync
 {
     private readonly Lock _lock = new();
     private readonly SortedDictionary<string, VmKeeper> _keepers = new(StringComparer.Ordinal);
-    private Action? _urgent;
-    private bool _changed;
+    private TaskCompletionSource _change = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Takes up a VM that an earlier agent left here.</summary>
     public void Adopt(VmId vm) => Keeper(vm).Start();
@@ -29,11 +28,14 @@ internal sealed class VmFleet(Func<VmId, VmFleet, VmKeeper> makeKeeper) : IAsync
     }
 
     /// <summary>What every VM here is doing.</summary>
-    public IReadOnlyList<VmStatus> Statuses()
+    /// <param name="change">Done at the next <see cref="UrgentChange"/>, which the report may not tell of.</param>
+    public IReadOnlyList<VmStatus> Statuses(out Task change)
     {
         lock (_lock)
         {
-            _changed = false;
+            // Before the VMs are looked at: what changes meanwhile is told by the next report.
+            if (_change.Task.IsCompleted) _change = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            change = _change.Task;
             return [.. _keepers.Values.Where(k => k.IsWorthTelling).Select(k => k.Status)];
         }
     }
@@ -47,31 +49,10 @@ internal sealed class VmFleet(Func<VmId, VmFleet, VmKeeper> makeKeeper) : IAsync
         else stream.Dispose();
     }
 
-    /// <summary>Something that the controller should know at once.</summary>
+    /// <summary>Something that the controller should know at once. Returns at once, from any thread.</summary>
     public void UrgentChange()
     {
-        Action? urgent;
-        lock (_lock)
-        {
-            _changed = true;
-            urgent = _urgent;
-        }
-
-        urgent?.Invoke();
-    }
-
-    /// <summary>Calls <paramref name="changed"/> at the next urgent change, or at once when there was one.</summary>
-    public CancellationTokenRegistration OnUrgentChange(Action changed)
-    {
-        bool now;
-        lock (_lock)
-        {
-            _urgent = changed;
-            now = _changed;
-        }
-
-        if (now) changed();
-        return default;
+        lock (_lock) _change.TrySetResult();
     }
 
     /// <inheritdoc/>

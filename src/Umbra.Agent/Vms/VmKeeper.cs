@@ -156,9 +156,14 @@ internal sealed class VmKeeper : IAsyncDisposable
                 await _wake.WaitAsync(RetryInterval, _stop.Token);
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
             // The agent stops.
+        }
+        catch (Exception e)
+        {
+            // A keeper that is gone would leave its VM to nobody, and nobody would know.
+            Environment.FailFast($"the keeper of {_vm} ended", e);
         }
     }
 
@@ -168,8 +173,7 @@ internal sealed class VmKeeper : IAsyncDisposable
         {
             await ReconcileAsync();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException
-            or System.Net.Sockets.SocketException)
+        catch (Exception e) when (IsRefusal(e))
         {
             _services.Log.KeeperFailed(_vm.Value, e);
             _trouble = e.Message;
@@ -179,6 +183,12 @@ internal sealed class VmKeeper : IAsyncDisposable
         if (state != _reported) _fleet.UrgentChange();
         _reported = state;
     }
+
+    /// <summary>What the machine refuses may go well the next time; all else is a bug.</summary>
+    private bool IsRefusal(Exception e) =>
+        e is IOException or UnauthorizedAccessException or InvalidOperationException or TimeoutException
+            or System.Net.Sockets.SocketException or System.ComponentModel.Win32Exception
+        || (e is OperationCanceledException && !_stop.IsCancellationRequested);
 
     /// <summary>What an earlier agent left here goes on as it was, before the controller has said a word.</summary>
     private async Task TakeUpAsync()
