@@ -34,6 +34,7 @@ public sealed class PairConnection : IPairLink, IDisposable
     private readonly Queue<Chunk> _full = new();
     private readonly Stack<Chunk> _free = new();
     private readonly AutoResetEvent _wake = new(false);
+    private readonly ManualResetEventSlim _nothingUnsent = new(true);
     private Chunk _filling = new();
     private long _unsent;
     private bool _waitsForRoom;
@@ -84,10 +85,14 @@ public sealed class PairConnection : IPairLink, IDisposable
             int length = _codec.Encode(message, _filling.Bytes.AsSpan(_filling.Used));
             _filling.Used += length;
             _unsent += length;
+            _nothingUnsent.Reset();
         }
 
         _wake.Set();
     }
+
+    /// <summary>Waits, at most <paramref name="wait"/>, until all that was sent is with the network.</summary>
+    public void Drain(TimeSpan wait) => _nothingUnsent.Wait(wait);
 
     /// <summary>Ends the connection; the owner is told once, by <see cref="ConnectionClosed"/>.</summary>
     public void Close(string reason)
@@ -96,6 +101,7 @@ public sealed class PairConnection : IPairLink, IDisposable
         {
             if (_closed is not null) return;
             _closed = reason;
+            _nothingUnsent.Set();
         }
 
         _wake.Set();
@@ -180,6 +186,7 @@ public sealed class PairConnection : IPairLink, IDisposable
         lock (_lock)
         {
             _unsent -= chunk.Used;
+            if (_unsent == 0) _nothingUnsent.Set();
             chunk.Used = 0;
             if (_free.Count < ChunksKept) _free.Push(chunk);
             bool tell = _waitsForRoom && _unsent < UnsentBytesRoom / 2;

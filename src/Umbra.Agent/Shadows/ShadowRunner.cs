@@ -26,6 +26,9 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     private static readonly TimeSpan SetUpRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>The word that the VM runs here now gets this long to leave, where the link is slow.</summary>
+    private static readonly TimeSpan LastWordsMax = TimeSpan.FromSeconds(1);
+
     private readonly AgentServices _services;
     private readonly VmPaths _paths;
     private readonly Action _changed;
@@ -137,6 +140,7 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         }
         finally
         {
+            _connection?.Drain(LastWordsMax);
             _connection?.Close("the agent stops holding this shadow");
             _mailbox.Dispose();
             _ended.SetResult();
@@ -326,10 +330,12 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         _assignment = owner;
         Keep();
         CallOutcome running = _standby.Run();
-        if (running.Succeeded) _promoted = new Promotion(_standby.Qemu, owner);
+        Promotion? promoted = running.Succeeded ? new Promotion(_standby.Qemu, owner) : null;
         _mailbox.Post(() =>
         {
+            // The old primary is told first: the keeper takes the VM from here as soon as it may.
             _session!.OnRunning(ticket, running, BootClock.Now);
+            _promoted = promoted;
             _changed();
         });
     }
