@@ -139,9 +139,10 @@ public sealed class ControllerHost : IAsyncDisposable
             else
                 await next(context).ConfigureAwait(false);
         }
-        catch (OperationCanceledException)
+        catch (Exception exception) when (
+            exception is OperationCanceledException || context.RequestAborted.IsCancellationRequested)
         {
-            // The caller has hung up, or we stop: nobody waits for an answer.
+            // The caller has hung up (an agent does when it has newer news), or we stop: nobody waits for an answer.
             context.Abort();
         }
         catch (Exception exception)
