@@ -8,7 +8,8 @@ namespace Umbra.Core.Deltas;
 /// </summary>
 internal sealed class BatchReader(IContentHash hash, BatchCodecs codecs)
 {
-    private readonly byte[] _body = new byte[BatchLimits.BodyBytesMax];
+    // Taken when the first compressed body comes.
+    private byte[] _body = [];
 
     /// <summary>
     /// Opens <paramref name="batch"/>; an error, or null and the plain body, valid until the next one.
@@ -34,6 +35,7 @@ internal sealed class BatchReader(IContentHash hash, BatchCodecs codecs)
             _ => null,
         };
         if (compressor is null) return $"no decompressor for method {(byte)header.Method}";
+        if (_body.Length == 0) _body = GC.AllocateUninitializedArray<byte>(BatchLimits.BodyBytesMax);
         Span<byte> plain = _body.AsSpan(0, header.BodyBytes);
         if (compressor.Decompress(stored, plain) != header.BodyBytes) return "body does not decompress";
         body = plain;

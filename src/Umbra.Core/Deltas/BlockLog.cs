@@ -243,7 +243,7 @@ public sealed class BlockLog
 
     private sealed class Chunk
     {
-        public byte[] Bytes { get; } = new byte[ChunkBytes];
+        public byte[] Bytes { get; } = GC.AllocateUninitializedArray<byte>(ChunkBytes);
 
         public int Operations { get; set; }
     }

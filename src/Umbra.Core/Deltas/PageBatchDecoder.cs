@@ -1,11 +1,12 @@
+using System.Numerics;
 using Umbra.Core.Basics;
 
 namespace Umbra.Core.Deltas;
 
 /// <summary>
-/// Takes page batches apart. A batch is decoded as a whole into buffers of fixed size and its contents checked before
-/// the sink is given the first page: what a wrong reference, a damaged byte or a hostile sender would give never
-/// reaches it. Not thread-safe; allocates nothing after its construction (4.3 MiB).
+/// Takes page batches apart. A batch is decoded as a whole into buffers and its contents checked before the sink is
+/// given the first page: what a wrong reference, a damaged byte or a hostile sender would give never reaches it. Not
+/// thread-safe; allocates nothing once the buffers have the size of the largest batch (at most 4.3 MiB).
 /// </summary>
 public sealed class PageBatchDecoder
 {
@@ -14,9 +15,9 @@ public sealed class PageBatchDecoder
     private readonly IContentHash _hash;
     private readonly BatchReader _reader;
     private readonly ulong _zeroHash;
-    private readonly Entry[] _entries = new Entry[BatchLimits.PagesMax];
-    private readonly int[] _rawEntries = new int[BatchLimits.PagesMax];
-    private readonly byte[] _patched = new byte[BatchLimits.PagesMax * Sizes.Page];
+    private Entry[] _entries = [];
+    private int[] _rawEntries = [];
+    private byte[] _patched = [];
 
     /// <summary>A decoder with the same hash and compressors as the encoder's.</summary>
     public PageBatchDecoder(IContentHash hash, BatchCodecs codecs)
@@ -38,6 +39,7 @@ public sealed class PageBatchDecoder
             batch, BatchKind.Pages, BatchLimits.PagesMax, out BatchHeader header, out ulong checksum,
             out ReadOnlySpan<byte> body);
         if (error is not null) return BatchOutcome.Corrupt(error);
+        MakeRoom(header.Entries);
         if (!TryParse(body, header.Entries, pageCount, sink)) return BatchOutcome.Corrupt("malformed page entry");
         ulong contents = 0;
         foreach (Entry entry in _entries.AsSpan(0, header.Entries)) contents += RamDigest.Term(entry.Page, entry.Hash);
@@ -46,6 +48,15 @@ public sealed class PageBatchDecoder
         foreach (Entry entry in _entries.AsSpan(0, header.Entries))
             sink.Page(entry.Page, Content(body, entry), entry.Hash);
         return new BatchOutcome("", checksum, header.Entries);
+    }
+
+    private void MakeRoom(int entries)
+    {
+        if (entries <= _entries.Length) return;
+        int room = (int)BitOperations.RoundUpToPowerOf2((uint)entries);
+        _entries = new Entry[room];
+        _rawEntries = new int[room];
+        _patched = GC.AllocateUninitializedArray<byte>(room * Sizes.Page);
     }
 
     private bool TryParse(ReadOnlySpan<byte> body, int count, long pageCount, IPageSink sink)
