@@ -13,6 +13,9 @@ internal sealed class SimConnection(SimWorld world, SimHost sourceHost, SimHost 
 
     private static readonly PairCodec s_codec = new(SimHash.Instance);
 
+    [ThreadStatic]
+    private static byte[]? t_scratch;
+
     private readonly Direction _toShadow = new();
     private readonly Direction _toSource = new();
     private bool _closed;
@@ -64,9 +67,10 @@ internal sealed class SimConnection(SimWorld world, SimHost sourceHost, SimHost 
     {
         Direction direction = from == sourceHost ? _toShadow : _toSource;
         if (_closed || direction.Stalled) return;
-        byte[] frame = new byte[PairCodec.EncodedBytesMax(message)];
-        int length = s_codec.Encode(message, frame);
-        if (length != frame.Length) Array.Resize(ref frame, length);
+        int room = PairCodec.EncodedBytesMax(message);
+        if (t_scratch is null || t_scratch.Length < room) t_scratch = new byte[room];
+        int length = s_codec.Encode(message, t_scratch);
+        byte[] frame = t_scratch[..length];
         direction.BytesUnderWay += length;
         TimeSpan arrival = world.Now + world.Random.Between(0.3, 1.5) + TimeSpan.FromTicks(length / 20);
         if (arrival < direction.LastArrival) arrival = direction.LastArrival;
