@@ -37,7 +37,7 @@ public sealed class GuestBed : IAsyncDisposable
     /// <summary>The guest's own voice.</summary>
     public GuestConsole Guest { get; private set; } = null!;
 
-    /// <summary>A count of the issue: in full in the long run.</summary>
+    /// <summary>A number of repetitions: all of them in the long run.</summary>
     public static int Count(int quick, int full) =>
         Environment.GetEnvironmentVariable("UMBRA_LONG") == "1" ? full : quick;
 
