@@ -11,13 +11,15 @@ namespace Umbra.Agent.Replication;
 
 /// <summary>
 /// A comparison of every page and block of a VM with its shadow, at one and the same epoch: this side's hashes are
-/// taken
-/// while the guest is paused for that epoch, the shadow's once it holds it and before it gets another one. Device state
-/// and configuration are covered by the epoch's digest, which the acknowledgement carries.
+/// taken while the guest is paused for that epoch, the shadow's once it holds it and before it gets another one. So are
+/// the device state that the emulator gave for the epoch, and the configuration.
 /// </summary>
 internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyList<ComparedDisk> disks,
     IContentHash hash)
 {
+    // Where the first disk's hashes are; before them, in the order of HashRequest, the state's and the RAM's.
+    private const int FirstDisk = -HashRequest.State;
+
     private readonly List<ulong[]> _hashes = [];
     private string _trouble = "";
     private HashRequest? _asked;
@@ -37,9 +39,12 @@ internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyLi
     public bool IsAsking => Epoch != EpochNumber.None;
 
     /// <summary>Takes this side's hashes; the guest is paused.</summary>
-    public void Capture()
+    /// <param name="deviceState">Hash of the device state that was saved in this pause.</param>
+    /// <param name="configuration">Hash of the configuration that goes with it.</param>
+    public void Capture(ulong deviceState, ulong configuration)
     {
         IsCaptured = true;
+        _hashes.Add([deviceState, configuration]);
         var pages = new ulong[memory.PageCount];
         for (long i = 0; i < pages.Length; i++) pages[i] = hash.Hash(memory.Page(i));
         _hashes.Add(pages);
@@ -50,7 +55,7 @@ internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyLi
     public HashRequest? Begin(EpochNumber epoch)
     {
         Epoch = epoch;
-        return Ask(-1, 0);
+        return Ask(HashRequest.State, 0);
     }
 
     /// <summary>Takes an answer; the next request, or null when all is compared.</summary>
@@ -64,13 +69,11 @@ internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyLi
         }
 
         ReadOnlySpan<ulong> theirs = MemoryMarshal.Cast<byte, ulong>(reply.Hashes.Span);
-        ReadOnlySpan<ulong> ours = _hashes[reply.Disk + 1].AsSpan((int)reply.First, theirs.Length);
+        ReadOnlySpan<ulong> ours = HashesOf(reply.Disk).AsSpan((int)reply.First, theirs.Length);
         for (int i = 0; i < theirs.Length; i++)
         {
             if (ours[i] == theirs[i]) continue;
-            if (_different++ == 0)
-                _first = reply.Disk < 0
-                    ? $"page {reply.First + i}" : $"block {reply.First + i} of disk {disks[reply.Disk].Id}";
+            if (_different++ == 0) _first = NameOf(reply.Disk, reply.First + i);
         }
 
         return Ask(reply.Disk, reply.First + theirs.Length);
@@ -81,9 +84,9 @@ internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyLi
     {
         bool equal = _trouble.Length == 0 && _different == 0 && IsAsking;
         string detail = equal
-            ? $"{_hashes[0].Length} pages and {_hashes.Skip(1).Sum(h => (long)h.Length)} disk blocks "
-                + $"are equal at {Epoch}"
-            : _trouble.Length > 0 ? _trouble : $"{_different} pages or blocks differ at {Epoch}, the first is {_first}";
+            ? $"{HashesOf(HashRequest.Ram).Length} pages, {_hashes.Skip(FirstDisk).Sum(h => (long)h.Length)} disk "
+                + $"blocks, device state and configuration are equal at {Epoch}"
+            : _trouble.Length > 0 ? _trouble : $"{_different} parts differ at {Epoch}, the first is {_first}";
         return new VmActionResult { Id = action, Succeeded = equal, Detail = detail, Epoch = Epoch };
     }
 
@@ -92,15 +95,24 @@ internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyLi
 
     private HashRequest? Ask(int disk, long first)
     {
-        while (first == _hashes[disk + 1].Length)
+        while (first == HashesOf(disk).Length)
         {
             if (++disk == disks.Count) return _asked = null;
             first = 0;
         }
 
-        int count = (int)Math.Min(ProtocolLimits.HashesPerMessage, _hashes[disk + 1].Length - first);
+        int count = (int)Math.Min(ProtocolLimits.HashesPerMessage, HashesOf(disk).Length - first);
         return _asked = new HashRequest(disk, first, count);
     }
+
+    private ulong[] HashesOf(int disk) => _hashes[disk + FirstDisk];
+
+    private string NameOf(int disk, long unit) => disk switch
+    {
+        HashRequest.State => unit == 0 ? "the device state" : "the configuration",
+        HashRequest.Ram => $"page {unit}",
+        _ => $"block {unit} of disk {disks[disk].Id}",
+    };
 
     private ulong[] HashDisk(ComparedDisk disk)
     {

@@ -92,6 +92,9 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     /// </summary>
     public Action? BeforeResume { get; set; }
 
+    /// <summary>Hash of the device state saved last while <see cref="BeforeResume"/> was set.</summary>
+    public ulong SavedStateHash { get; private set; }
+
     /// <summary>A comparison of this guest with its shadow.</summary>
     public FullCompare NewCompare(string action, IReadOnlyList<ComparedDisk> disks) =>
         new(action, _memory, disks, _hash);
@@ -165,8 +168,21 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     public CallOutcome SaveDeviceState(IBufferWriter<byte> destination)
     {
         long start = Stopwatch.GetTimestamp();
+        if (BeforeResume is not null) return SaveAndHash(destination);
         QmpOutcome<QmpNothing> saved = _saver.Finish(destination, MonitorDeadline);
         return saved.IsOk ? Done(start) : CallOutcome.Failed(saved.Description);
+    }
+
+    // For a comparison alone, which takes its time anyway.
+    private CallOutcome SaveAndHash(IBufferWriter<byte> destination)
+    {
+        long start = Stopwatch.GetTimestamp();
+        var state = new ArrayBufferWriter<byte>();
+        QmpOutcome<QmpNothing> saved = _saver.Finish(state, MonitorDeadline);
+        if (!saved.IsOk) return CallOutcome.Failed(saved.Description);
+        SavedStateHash = _hash.Hash(state.WrittenSpan);
+        destination.Write(state.WrittenSpan);
+        return Done(start);
     }
 
     /// <inheritdoc/>

@@ -301,7 +301,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         _guest.BeforeResume = () =>
         {
             _guest.BeforeResume = null;
-            compare.Capture();
+            compare.Capture(_guest.SavedStateHash, _services.Hash.Hash(_guest.Configuration.Span));
         };
         _session!.RequestSync(action, now);
     }

@@ -214,7 +214,8 @@ public sealed partial class ShadowStore
     /// </summary>
     public bool TryHash(int disk, long first, Span<ulong> into)
     {
-        if (disk < -1 || disk >= _disks.Count || first < 0) return false;
+        if (disk == HashRequest.State) return first == 0 && TryHashState(into);
+        if (disk < HashRequest.Ram || disk >= _disks.Count || first < 0) return false;
         long units = disk < 0 ? PageCount : (_disks[disk].Bytes + Sizes.Block - 1) / Sizes.Block;
         if (first > units - into.Length) return false;
         for (int i = 0; i < into.Length; i++)
@@ -233,6 +234,18 @@ public sealed partial class ShadowStore
             into[i] = _hash.Hash(block);
         }
 
+        return true;
+    }
+
+    private bool TryHashState(Span<ulong> into)
+    {
+        if (into.Length != HashRequest.StateHashes) return false;
+        var bytes = new ArrayBufferWriter<byte>();
+        if (!ReadDeviceState(Committed, bytes).Succeeded) return false;
+        into[0] = _hash.Hash(bytes.WrittenSpan);
+        bytes.ResetWrittenCount();
+        if (!ReadConfiguration(Committed, bytes).Succeeded) return false;
+        into[1] = _hash.Hash(bytes.WrittenSpan);
         return true;
     }
 

@@ -238,7 +238,7 @@ internal static class PairBodies
 
     // Where pages and blocks of the largest guest lie; the session checks against the real one.
     private static bool IsRange(int disk, long first) =>
-        disk is >= -1 and < ProtocolLimits.DisksMax && first is >= 0 and <= ProtocolLimits.DiskBytesMax;
+        disk is >= HashRequest.State and < ProtocolLimits.DisksMax && first is >= 0 and <= ProtocolLimits.DiskBytesMax;
 
     private static Generation Generation(ref SpanReader from) => new(from.UInt64());
 

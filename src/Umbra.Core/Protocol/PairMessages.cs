@@ -60,10 +60,23 @@ public enum HelloOutcome : byte
 /// <summary>
 /// Asks for the shadow's hashes of <paramref name="Count"/> pages or blocks from <paramref name="First"/>.
 /// </summary>
-/// <param name="Disk">-1 for RAM (one hash a page), else the disk's number (one hash a 64 KiB block).</param>
+/// <param name="Disk">
+/// <see cref="Ram"/> (one hash a page), <see cref="State"/> (the device state, then the configuration), else the disk's
+/// number (one hash a 64 KiB block).
+/// </param>
 /// <param name="First">First page or block.</param>
 /// <param name="Count">How many; at most <c>ProtocolLimits.HashesPerMessage</c>.</param>
-public sealed record HashRequest(int Disk, long First, int Count) : PairMessage;
+public sealed record HashRequest(int Disk, long First, int Count) : PairMessage
+{
+    /// <summary>Stands for RAM in the place of a disk's number.</summary>
+    public const int Ram = -1;
+
+    /// <summary>Stands for what else belongs to the committed epoch, in the place of a disk's number.</summary>
+    public const int State = -2;
+
+    /// <summary>Hashes that <see cref="State"/> has: of the device state and of the configuration.</summary>
+    public const int StateHashes = 2;
+}
 
 /// <summary>Answer to <see cref="HashRequest"/>: little-endian u64 hashes, in order.</summary>
 public sealed record HashReply(int Disk, long First, ReadOnlyMemory<byte> Hashes) : PairMessage;

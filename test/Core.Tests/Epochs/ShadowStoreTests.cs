@@ -349,6 +349,10 @@ public sealed class ShadowStoreTests
         ArrayBufferWriter<byte> configuration = new();
         Assert.True(store.ReadConfiguration(store.Committed, configuration).Succeeded);
         Assert.Equal([2, 1, 2], configuration.WrittenSpan.ToArray());
+        ulong[] hashes = new ulong[HashRequest.StateHashes];
+        Assert.True(store.TryHash(HashRequest.State, 0, hashes));
+        Assert.Equal(
+            [TestContentHash.Instance.Hash([2, 7]), TestContentHash.Instance.Hash([2, 1, 2])], hashes);
     }
 
     private static void AssertNextCommits(ShadowStore store)

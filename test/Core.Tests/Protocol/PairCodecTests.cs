@@ -106,7 +106,7 @@ public sealed class PairCodecTests
 
     public static TheoryData<PairMessage> OutOfRange =>
     [
-        new HashRequest(-2, 0, 1),
+        new HashRequest(-3, 0, 1),
         new HashRequest(ProtocolLimits.DisksMax, 0, 1),
         new HashRequest(0, -1, 1),
         new HashRequest(0, 0, 0),

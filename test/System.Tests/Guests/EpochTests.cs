@@ -20,7 +20,7 @@ public sealed class EpochTests(GuestBed bed)
         await bed.BeginAsync();
         GuestStatus before = await bed.Guest.StatusAsync();
         ulong last = 0;
-        int count = GuestBed.Count(quick: 10, full: 50);
+        const int count = 50;
         for (int i = 0; i < count; i++)
         {
             VmActionResult result = await bed.VerifyAsync();

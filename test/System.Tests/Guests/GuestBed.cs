@@ -37,10 +37,6 @@ public sealed class GuestBed : IAsyncDisposable
     /// <summary>The guest's own voice.</summary>
     public GuestConsole Guest { get; private set; } = null!;
 
-    /// <summary>A number of repetitions: all of them in the long run.</summary>
-    public static int Count(int quick, int full) =>
-        Environment.GetEnvironmentVariable("UMBRA_LONG") == "1" ? full : quick;
-
     /// <summary>A figure or step, for the test's output.</summary>
     public static void Say(string text) => TestContext.Current.TestOutputHelper?.WriteLine(
         string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:HH:mm:ss.fff} {text}"));
