@@ -16,12 +16,12 @@ internal static class VmAttachCommand
         new("--pid") { Description = "Its QEMU's process id", Required = true };
     private static readonly Option<string> Qmp = new("--qmp")
     {
-        Description = "A QMP socket of it that nobody else uses", HelpName = "SOCK", Required = true,
+        Description = "The QMP socket of it to use first; it needs three that nobody else uses", HelpName = "SOCK", Required = true,
     };
 
     private static readonly Option<string?> SecondQmp = new("--qmp2")
     {
-        Description = "Another one, so that hung storage can be cut off", HelpName = "SOCK",
+        Description = "The one to use second, by which hung storage is cut off", HelpName = "SOCK",
     };
 
     private static readonly Option<bool> NoProtect = new("--no-protect") { Description = "Without a shadow" };

@@ -11,7 +11,7 @@ namespace Umbra.Qemu.Machines;
 /// arguments.
 /// </param>
 /// <param name="RamFile">File behind the RAM; null when it has no path (a memfd).</param>
-/// <param name="QmpSockets">Monitors that Umbra could use, in order; two are needed.</param>
+/// <param name="QmpSockets">Monitors that Umbra could use, in order; three are needed.</param>
 /// <param name="Refusals">What stands in the way, each a sentence for people; empty when nothing does.</param>
 public sealed record AttachedArguments(
     VmDefinition Vm, string? RamFile, IReadOnlyList<string> QmpSockets, IReadOnlyList<string> Refusals);
@@ -55,6 +55,9 @@ public sealed partial class AttachArguments
     private readonly List<string> _extra = [];
     private readonly List<string> _refusals = [];
     private readonly Dictionary<string, QemuOptions> _chardevs = new(StringComparer.Ordinal);
+    /// <summary>Monitors of a VM: the agent's, the brake's and the guard's, as a monitor serves one client.</summary>
+    public const int MonitorsNeeded = 3;
+
     private readonly List<string> _qmpSockets = [];
     private readonly Dictionary<string, QemuOptions> _memory = new(StringComparer.Ordinal);
     private string _name = "";
@@ -303,11 +306,11 @@ public sealed partial class AttachArguments
                     + "-machine ...,memory-backend=ram0");
         }
 
-        if (_qmpSockets.Count < 2)
+        if (_qmpSockets.Count < MonitorsNeeded)
         {
             _refusals.Add(
-                $"{_qmpSockets.Count} QMP sockets, two are needed (one is the brake against hung disks): "
-                    + "-qmp unix:PATH,server=on,wait=off");
+                $"{_qmpSockets.Count} QMP sockets, three are needed (for the agent, its brake against hung disks, and "
+                    + "its guard): -qmp unix:PATH,server=on,wait=off");
         }
 
         var vm = new VmDefinition

@@ -23,9 +23,11 @@ public static class QemuAttach
     /// <param name="pid">The process.</param>
     /// <param name="name">Name to give the VM; null: its own (<c>-name</c>).</param>
     /// <param name="deadline">For every single question.</param>
+    /// <param name="wanted">Monitors to use before all others, in this order.</param>
     /// <param name="cancel">Gives up.</param>
     public static async Task<Outcome<AttachedVm>> ReadAsync(
-        int pid, VmId? name, TimeSpan deadline, CancellationToken cancel = default)
+        int pid, VmId? name, TimeSpan deadline, IReadOnlyList<string>? wanted = null,
+        CancellationToken cancel = default)
     {
         Outcome<ProcessHandle> process = ProcessHandle.Open(pid);
         if (!process.IsOk) return process.Error;
@@ -35,9 +37,10 @@ public static class QemuAttach
         AttachedArguments arguments = AttachArguments.Parse(commandLine.Value);
         AttachedVm Refused(IEnumerable<string> why) =>
             new(null, null, handle.Identity, [.. arguments.Refusals.Concat(why).Distinct(StringComparer.Ordinal)]);
-        if (arguments.QmpSockets.Count < 2) return Refused([]);
+        string[] sockets = [.. (wanted ?? []).Union(arguments.QmpSockets, StringComparer.Ordinal)];
+        if (arguments.QmpSockets.Count < AttachArguments.MonitorsNeeded) return Refused([]);
 
-        QmpOutcome<QmpSession> connected = await QmpSession.ConnectAsync(arguments.QmpSockets[0], deadline, cancel);
+        QmpOutcome<QmpSession> connected = await QmpSession.ConnectAsync(sockets[0], deadline, cancel);
         if (!connected.IsOk) return Refused([connected.Description]);
         using QmpSession monitor = connected.Value;
         QmpOutcome<IReadOnlyList<string>> checks = await ProtectionChecks.RunAsync(monitor, deadline, cancel);
@@ -64,7 +67,7 @@ public static class QemuAttach
                 .Select(d => $"disk {d.Id}: image format {d.Format} is neither raw nor qcow2"),
         ];
         if (refusals.Length > 0) return Refused(refusals);
-        return new AttachedVm(vm, PathsOf(arguments, devices.Value), handle.Identity, []);
+        return new AttachedVm(vm, PathsOf(arguments, sockets, devices.Value), handle.Identity, []);
     }
 
     /// <summary>The bridge that a tap of this network namespace hangs on; empty when on none.</summary>
@@ -103,11 +106,12 @@ public static class QemuAttach
     }
 
     /// <summary>RAM without a path (a memfd) is reached through the process.</summary>
-    private static HostPaths PathsOf(AttachedArguments arguments, ObservedDevices devices) => new()
+    private static HostPaths PathsOf(AttachedArguments arguments, string[] sockets, ObservedDevices devices) => new()
     {
         RamFile = arguments.RamFile ?? "",
-        QmpSocket = arguments.QmpSockets[0],
-        BrakeSocket = arguments.QmpSockets[1],
+        QmpSocket = sockets[0],
+        BrakeSocket = sockets[1],
+        GuardSocket = sockets[2],
         PidFile = "",
         ConsoleLog = "",
         ErrorLog = "",

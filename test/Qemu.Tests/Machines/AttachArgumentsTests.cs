@@ -14,14 +14,14 @@ public sealed class AttachArgumentsTests
         + "-vga none -display none -drive file=/d.qcow2,if=none,id=x,format=qcow2 "
         + "-device virtio-blk-pci,drive=x,id=vda,"
         + "serial=abc -device pcie-root-port,id=p0,chassis=1 -chardev socket,id=q,path=/q1,server=on,wait=off "
-        + "-mon chardev=q,mode=control -qmp unix:/q2,server=on,wait=off -serial stdio -rtc base=utc --no-reboot";
+        + "-mon chardev=q,mode=control -qmp unix:/q2,server=on,wait=off -qmp unix:/q3,server=on,wait=off -serial stdio -rtc base=utc --no-reboot";
 
     [Fact]
     public void A_protectable_command_line_is_understood()
     {
         AttachedArguments read = Parse(Good);
         Assert.Empty(read.Refusals);
-        Assert.Equal(["/q1", "/q2"], read.QmpSockets);
+        Assert.Equal(["/q1", "/q2", "/q3"], read.QmpSockets);
         Assert.Equal(
             ("db", "pc-q35-7.2", "kvm", "EPYC", 2, Sizes.GiB, "mem", true),
             (read.Vm.Name.Value, read.Vm.Machine, read.Vm.Accelerator, read.Vm.Cpu, read.Vm.Cpus, read.Vm.MemoryBytes,
@@ -72,7 +72,7 @@ public sealed class AttachArgumentsTests
     [InlineData("virtio-blk-pci,drive=x,id=vda", "usb-tablet", "usb-tablet")]
     [InlineData("-rtc base=utc", "-icount 5", "-icount")]
     [InlineData("-m 1G", "-m 1G,slots=2,maxmem=4G", "RAM hot-plug")]
-    [InlineData("-qmp unix:/q2,server=on,wait=off", "", "two are needed")]
+    [InlineData("-qmp unix:/q2,server=on,wait=off", "", "three are needed")]
     [InlineData("-drive file=/d.qcow2,if=none", "-drive if=pflash,file=/d", "UEFI")]
     [InlineData("accel=kvm", "accel=xen", "accelerator xen")]
     public void What_cannot_be_mirrored_is_refused_by_name(string good, string bad, string message)

@@ -117,7 +117,8 @@ public sealed class QemuVmTests
         await using var vms = new TestVm();
         QemuVm vm = await vms.Start();
         vm.Monitor.Dispose(); // one client per monitor
-        Outcome<AttachedVm> attached = await QemuAttach.ReadAsync(vm.Identity.Pid, null, TestVm.Deadline, Cancel);
+        Outcome<AttachedVm> attached = await QemuAttach.ReadAsync(
+            vm.Identity.Pid, null, TestVm.Deadline, cancel: Cancel);
         Assert.True(attached.IsOk);
         Assert.Empty(attached.Value.Refusals);
         VmDefinition read = attached.Value.Definition!;

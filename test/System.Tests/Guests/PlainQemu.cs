@@ -1,6 +1,7 @@
 using System.Globalization;
 using Umbra.Core.Basics;
 using Umbra.Lab;
+using Umbra.Qemu.Machines;
 
 namespace Umbra.System.Tests.Guests;
 
@@ -54,7 +55,7 @@ internal sealed class PlainQemu
 
     private IEnumerable<string> Command(GuestImage image, string memory) =>
     [
-        "qemu-system-x86_64", "-name", "plain", "-machine", "pc-q35-7.2,memory-backend=mem", "-accel", "tcg",
+        QemuVm.Program, "-name", "plain", "-machine", "pc-q35-7.2,memory-backend=mem", "-accel", "tcg",
         "-cpu", "qemu64", "-smp", "1", "-m", "256M", "-object", memory, "-nodefaults",
         "-display", "none", "-vga", "none",
         "-serial", "file:" + PathOf("console.log"),
@@ -65,6 +66,7 @@ internal sealed class PlainQemu
         "-netdev", $"tap,id=n0,ifname={Tap},script=no,downscript=no,vhost=off",
         "-device", "virtio-net-pci,id=nic0,netdev=n0,mac=52:54:00:77:00:33,romfile=",
         "-qmp", $"unix:{Qmp},server=on,wait=off", "-qmp", $"unix:{SecondQmp},server=on,wait=off",
+        "-qmp", $"unix:{PathOf("qmp3")},server=on,wait=off",
         "-pidfile", PathOf("pid"), "-daemonize",
     ];
 
