@@ -36,5 +36,5 @@ internal static class StatusCommand
             $"{fleet.Hosts.Count(static host => host.Alive)} of {fleet.Hosts.Count} hosts alive, "
             + $"{fleet.Vms.Count(static vm => vm.Protection == ProtectionState.Protected)} of {fleet.Vms.Count} VMs "
             + "protected")),
-        VmTables.List(fleet.Vms));
+        VmTables.Overview(fleet.Vms));
 }

@@ -10,7 +10,7 @@ internal static class SwapCommand
     {
         var dryRun = new Option<bool>("--dry-run")
         {
-            Description = "Everything that can fail, but not the swap itself",
+            Description = "Ask whether a swap would begin, and begin none",
         };
         var reason = new Option<string>("--reason")
         {

@@ -22,6 +22,24 @@ internal static class VmTables
         return table;
     }
 
+    /// <summary>One line a VM: how its replication goes.</summary>
+    public static Table Overview(IEnumerable<VmView> vms)
+    {
+        var table = Text.Table(
+            "VM", "PRIMARY", "SHADOW", "PROTECTION", "INTERVAL", "LAG", "EPOCH", "RAW", "WIRE", "PAUSE", "WHY");
+        foreach (var vm in vms)
+        {
+            var sync = vm.PrimaryStatus?.Sync ?? new SyncStatus();
+            table.Row(
+                vm.Definition.Name.Value, $"{vm.Primary} ({Text.Word(vm.Guest)})", vm.Shadow?.Value ?? "-",
+                ProtectionOf(vm), Text.Time(sync.Interval), Text.Time(sync.Lag), sync.Acknowledged.ToString(),
+                Text.Bytes(sync.RawBytes), Text.Bytes(sync.WireBytes), Text.Milliseconds(sync.Pause.MeanMs),
+                vm.Reason);
+        }
+
+        return table;
+    }
+
     /// <summary>What it is and where.</summary>
     public static Grid Show(VmView vm)
     {
