@@ -63,8 +63,8 @@ public sealed class ControllerClient(HostIdentity identity) : IDisposable
     public void Dispose() => _http.Dispose();
 
     private static bool IsAbsence(Exception e, CancellationToken stop) =>
-        !stop.IsCancellationRequested
-        && e is (HttpRequestException or OperationCanceledException or IOException or System.Text.Json.JsonException);
+        e is HttpRequestException or IOException or System.Text.Json.JsonException
+        || (e is OperationCanceledException && !stop.IsCancellationRequested);
 
     private static string Describe(Exception e) =>
         e is OperationCanceledException ? "no answer in time" : (e.InnerException ?? e).Message;

@@ -17,6 +17,8 @@ public sealed class PairListener : IAsyncDisposable
     /// <summary>Connections being greeted at a time; further ones wait in the kernel.</summary>
     private const int GreetingsMax = 16;
 
+    private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(50);
+
     private readonly PairTransport _transport;
     private readonly PairCodec _codec;
     private readonly Action<SslStream, HostId, SourceHello> _accepted;
@@ -63,13 +65,29 @@ public sealed class PairListener : IAsyncDisposable
             while (true)
             {
                 await _greetings.WaitAsync(_stop.Token);
-                Socket socket = await _socket.AcceptAsync(_stop.Token);
-                _ = GreetAsync(socket);
+                if (await TryAcceptAsync() is { } socket) _ = GreetAsync(socket);
+                else _greetings.Release();
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException)
+        catch (Exception e) when (_stop.IsCancellationRequested
+            && e is OperationCanceledException or ObjectDisposedException or SocketException)
         {
             // The listener was closed.
+        }
+    }
+
+    /// <summary>Null where a connection could not be taken: too many files are open, say. Others may be later.</summary>
+    private async Task<Socket?> TryAcceptAsync()
+    {
+        try
+        {
+            return await _socket.AcceptAsync(_stop.Token);
+        }
+        catch (SocketException e) when (!_stop.IsCancellationRequested)
+        {
+            _log.PairRefused("a new connection", e.Message);
+            await Task.Delay(AcceptPause, _stop.Token);
+            return null;
         }
     }
 

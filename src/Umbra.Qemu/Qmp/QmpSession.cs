@@ -74,7 +74,7 @@ public sealed class QmpSession : IDisposable
         long id = Send(command, pending);
         try
         {
-            await pending.Task.WaitAsync(deadline, cancel);
+            await pending.Task.WaitAsync(deadline > TimeSpan.Zero ? deadline : TimeSpan.Zero, cancel);
         }
         catch (TimeoutException)
         {
@@ -159,7 +159,8 @@ public sealed class QmpSession : IDisposable
     {
         try
         {
-            await Task.WhenAny(_greeting.Task, Ended).WaitAsync(deadline, cancel);
+            await Task.WhenAny(_greeting.Task, Ended).WaitAsync(
+                deadline > TimeSpan.Zero ? deadline : TimeSpan.Zero, cancel);
         }
         catch (TimeoutException)
         {
