@@ -43,12 +43,25 @@ install_missing_tools() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
 }
 
+concrete_kernel() {
+    apt-cache depends "$kernel_package" | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1
+}
+
+download() {
+    (cd "$out/packages" && apt-get download -q -o APT::Sandbox::User=root "$1" >/dev/null)
+}
+
 unpack_kernel() {
-    concrete=$(apt-cache depends "$kernel_package" | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1)
+    concrete=$(concrete_kernel)
     [ -n "$concrete" ] || { echo "guest: no kernel behind $kernel_package in apt's lists" >&2; exit 1; }
     echo "guest: kernel $concrete"
     mkdir -p "$out/packages"  # kept: an unchanged kernel is not downloaded again
-    (cd "$out/packages" && apt-get download -q -o APT::Sandbox::User=root "$concrete" >/dev/null)
+    if ! download "$concrete"; then
+        # Lists that are older than the archive name packages that are gone.
+        apt-get update -q >/dev/null
+        concrete=$(concrete_kernel)
+        download "$concrete"
+    fi
     newest=$(ls -t "$out/packages/${concrete}"_*.deb | head -n 1)
     dpkg -x "$newest" "$work/kernel"
     cp "$work"/kernel/boot/vmlinuz-* "$work/vmlinuz"

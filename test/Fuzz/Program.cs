@@ -9,7 +9,7 @@ namespace Umbra.Fuzz;
 /// </summary>
 public static class Program
 {
-    private const string Usage = "usage: fuzz TARGET|all [--seconds N] [--seed S]";
+    private const string Usage = "usage: fuzz TARGET|all|list [--seconds N] [--seed S]";
 
     /// <summary>Entry point.</summary>
     public static async Task<int> Main(string[] args)
@@ -24,6 +24,12 @@ public static class Program
         }
 
         if (args.Length < 2) return Refuse(Usage);
+        if (args[1] == "list")
+        {
+            foreach (string name in FuzzRunner.Targets.Keys) Console.WriteLine(name);
+            return 0;
+        }
+
         bool known = FuzzRunner.Targets.TryGetValue(args[1], out IFuzzTarget? target);
         if (!known && args[1] != "all") return Refuse($"unknown target {args[1]}");
         return Fuzz(target is null ? [.. FuzzRunner.Targets.Values] : [target], TimeSpan.FromSeconds(seconds), seed);
