@@ -11,23 +11,13 @@ internal static class KeeperStatus
 {
     /// <summary>The VM as the controller is to know it.</summary>
     public static VmStatus Of(
-        VmId vm, PrimaryVm? primary, ShadowRunner? shadow, VmRecord? dead, GuestState deadState, Assignment? failing,
-        string trouble, IReadOnlyList<VmActionResult> results)
+        VmId vm, PrimaryVm? primary, ShadowRunner? shadow, VmRecord? left, VmRecord? dead, GuestState deadState,
+        Assignment? failing, string trouble, IReadOnlyList<VmActionResult> results)
     {
         if (primary is not null) return OfPrimary(vm, primary, results);
         if (shadow is not null) return shadow.VmStatus(results);
-        if (dead is null && failing is not null)
-        {
-            return new VmStatus
-            {
-                Vm = vm,
-                Role = VmRole.Primary,
-                Generation = failing.Generation,
-                Guest = GuestState.Starting,
-                Reason = trouble,
-                Results = results,
-            };
-        }
+        if (left is not null) return Starting(left.Assignment, trouble, results) with { ProcessId = left.ProcessId };
+        if (dead is null && failing is not null) return Starting(failing, trouble, results);
 
         return new VmStatus
         {
@@ -39,6 +29,16 @@ internal static class KeeperStatus
             Results = results,
         };
     }
+
+    private static VmStatus Starting(Assignment part, string trouble, IReadOnlyList<VmActionResult> results) => new()
+    {
+        Vm = part.Vm.Name,
+        Role = part.Role,
+        Generation = part.Generation,
+        Guest = GuestState.Starting,
+        Reason = trouble,
+        Results = results,
+    };
 
     private static VmStatus OfPrimary(VmId vm, PrimaryVm primary, IReadOnlyList<VmActionResult> results)
     {

@@ -128,13 +128,16 @@ internal sealed class PrimaryVm : IAsyncDisposable
         return vm;
     }
 
-    /// <summary>The process of <paramref name="record"/> if it still runs; otherwise why not.</summary>
+    /// <summary>
+    /// The process of <paramref name="record"/> if it runs and answers within <paramref name="deadline"/>; otherwise
+    /// why not.
+    /// </summary>
     public static async Task<(PrimaryVm? Vm, string Error)> AdoptAsync(
-        AgentServices services, VmPaths paths, VmRecord record, CancellationToken stop)
+        AgentServices services, VmPaths paths, VmRecord record, TimeSpan deadline, CancellationToken stop)
     {
         if (record.BootId != services.BootId) return (null, "the host was restarted since");
         QmpOutcome<QemuVm> adopted = await QemuVm.AdoptAsync(
-            new ProcessIdentity(record.ProcessId, record.ProcessStart), FilesOf(paths, record), StartDeadline, stop);
+            new ProcessIdentity(record.ProcessId, record.ProcessStart), FilesOf(paths, record), deadline, stop);
         return adopted.IsOk ? (Take(services, paths, adopted.Value, record), "") : (null, adopted.Description);
     }
 

@@ -12,7 +12,7 @@ namespace Umbra.Agent.Vms;
 /// Brings one VM on this host to what the controller wants of it, and keeps it there: the newest word counts, a
 /// repeated one changes nothing, and what is in the way is reported and tried again.
 /// </summary>
-internal sealed class VmKeeper : IAsyncDisposable
+internal sealed partial class VmKeeper : IAsyncDisposable
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
@@ -44,8 +44,6 @@ internal sealed class VmKeeper : IAsyncDisposable
     private volatile ShadowRunner? _shadow;
     private volatile string _trouble = "";
     private volatile bool _removing;
-    private VmRecord? _dead;
-    private GuestState _deadState = GuestState.Dead;
     private GuestState _reported;
     private TimeSpan _goneAt = TimeSpan.MinValue / 2;
 
@@ -62,7 +60,7 @@ internal sealed class VmKeeper : IAsyncDisposable
         get
         {
             VmStatus status = KeeperStatus.Of(
-                _vm, _primary, _shadow, _dead, _deadState, Failing, _trouble, _results.All);
+                _vm, _primary, _shadow, _left, _dead, _deadState, Failing, _trouble, _results.All);
             // Nobody's part any more, but not gone either: the controller waits for the last file.
             return _removing && status.Role == VmRole.None
                 ? status with { Guest = GuestState.Paused, Reason = "what is left of it is being removed" }
@@ -149,7 +147,7 @@ internal sealed class VmKeeper : IAsyncDisposable
     {
         try
         {
-            await TakeUpAsync();
+            FindLeft();
             while (!_stop.IsCancellationRequested)
             {
                 await ReconcileSafelyAsync();
@@ -190,31 +188,12 @@ internal sealed class VmKeeper : IAsyncDisposable
             or System.Net.Sockets.SocketException or System.ComponentModel.Win32Exception
         || (e is OperationCanceledException && !_stop.IsCancellationRequested);
 
-    /// <summary>What an earlier agent left here goes on as it was, before the controller has said a word.</summary>
-    private async Task TakeUpAsync()
-    {
-        VmRecord? record = VmRecord.Read(_paths, out string error);
-        if (error.Length > 0) _services.Report("agent.record-unreadable", _vm, error);
-        if (record is null) return;
-        lock (_lock) _want ??= record.Assignment;
-        if (record.Assignment.Role == VmRole.Shadow)
-        {
-            await KillLeftStandbyAsync(record);
-            OpenShadow(record.Assignment);
-            return;
-        }
-
-        if (record.Assignment.Role != VmRole.Primary || record.ProcessId == 0) return;
-        (PrimaryVm? vm, string gone) = await PrimaryVm.AdoptAsync(_services, _paths, record, _stop.Token);
-        if (vm is null) NoteDead(record, gone);
-        else await RunPrimaryAsync(vm, record.Assignment);
-    }
-
     private async Task ReconcileAsync()
     {
         Assignment? want;
         bool gone;
         lock (_lock) (want, gone) = (_want, _wantGone);
+        if (_left is { } left && !await TakeUpAsync(left, want, gone)) return;
         if (_shadow is { Promoted: { } promotion } shadow) await PromoteAsync(shadow, promotion);
         if (_primary is { Runner: { IsLost: true } lost })
         {
@@ -306,7 +285,7 @@ internal sealed class VmKeeper : IAsyncDisposable
             await DestroyAsync();
         }
 
-        if (_dead is not null) RemoveDead();
+        if (_dead is not null) await RemoveDeadAsync();
         if (_shadow is null) OpenShadow(want);
         _shadow?.Update(want);
     }
@@ -340,7 +319,7 @@ internal sealed class VmKeeper : IAsyncDisposable
             _services.Report("shadow.removed", _vm, "its files are gone from this host");
         }
 
-        if (_dead is not null) RemoveDead();
+        if (_dead is not null) await RemoveDeadAsync();
         if (Directory.Exists(_paths.Durable)) _paths.Destroy();
         _removing = false;
         _fleet.UrgentChange();
@@ -385,21 +364,6 @@ internal sealed class VmKeeper : IAsyncDisposable
         _fleet.UrgentChange();
     }
 
-    private void NoteDead(VmRecord record, string why)
-    {
-        _dead = record;
-        _deadState = record.GuestShutDown ? GuestState.ShutDown : GuestState.Dead;
-        _services.Report("vm.died", _vm, $"process {record.ProcessId} is gone: {why}");
-        _fleet.UrgentChange();
-    }
-
-    private void RemoveDead()
-    {
-        HostTaps.Remove(_dead!.Assignment.Vm);
-        _dead = null;
-        _paths.Destroy();
-    }
-
     private async Task SwitchOffAsync(PrimaryVm vm)
     {
         await vm.StopAsync(StopPatience);
@@ -422,12 +386,6 @@ internal sealed class VmKeeper : IAsyncDisposable
         await RunPrimaryAsync(vm, promotion.Assignment);
         _services.Report("vm.promoted", _vm, $"runs here under {promotion.Assignment.Generation}");
         _fleet.UrgentChange();
-    }
-
-    private async Task KillLeftStandbyAsync(VmRecord record)
-    {
-        if (record.ProcessId == 0 || record.BootId != _services.BootId) return;
-        await LeftProcess.KillAsync(record.ProcessId, record.ProcessStart);
     }
 
     private void Collect(IReadOnlyList<VmActionResult> results)
