@@ -102,6 +102,20 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         _session?.OnOwnership(new Ownership(word.Generation, owner, ""), runsThere: false, BootClock.Now);
     });
 
+    /// <summary>
+    /// Protection is turned off: ends the lease and a swap under way, and leaves a guest that runs by itself.
+    /// </summary>
+    /// <returns>
+    /// False: another host may win the VM, or no witness confirms the lease. The runner goes on; try again later.
+    /// </returns>
+    public async Task<bool> TryEndAsync()
+    {
+        var answer = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _mailbox.Post(() => answer.SetResult(TryEnd()));
+        await Task.WhenAny(answer.Task, _ended.Task);
+        return !answer.Task.IsCompleted || await answer.Task;
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -190,6 +204,17 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         if (outcome.Message is HashReply reply && _compare is { IsAsking: true } compare) OnCompared(compare, reply);
         else if (outcome.Message is { } message) _session!.On(message, BootClock.Now);
         else _connection!.Close(outcome.Error);
+    }
+
+    private bool TryEnd()
+    {
+        EndCompare("protection was turned off");
+        // Without a session nobody has looked yet at what an earlier agent left behind.
+        bool ended = _session?.TryEndProtection(BootClock.Now)
+            ?? (HeldFile.Read(_paths.Durable) is null && LeaseFile.Read(_paths) is null);
+        // No further step: it could pause the guest again.
+        if (ended) _stop.Cancel();
+        return ended;
     }
 
     private bool TrySetUp()

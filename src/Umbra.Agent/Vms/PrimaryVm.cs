@@ -146,14 +146,21 @@ internal sealed class PrimaryVm : IAsyncDisposable
     {
         // Devices change by plugging alone, and the controller may not know yet what an attach has found.
         assignment = assignment with { Vm = Record.Assignment.Vm, Attach = null };
-        if (assignment != Record.Assignment) Keep(Record with { Assignment = assignment });
         bool wanted = assignment is { Policy.Enabled: true, Peer: not null, PeerEndpoint: not null };
-        if (_runner is not null && (!wanted || !_runner.IsFor(assignment)))
+        if (_runner is { } old && (!wanted || !old.IsFor(assignment)))
         {
-            await _runner.DisposeAsync();
+            if (!wanted && !await old.TryEndAsync())
+            {
+                // Not kept before it is settled: the next agent, too, must find a protected VM.
+                old.Update(assignment);
+                return;
+            }
+
+            await old.DisposeAsync();
             _runner = null;
         }
 
+        if (assignment != Record.Assignment) Keep(Record with { Assignment = assignment });
         if (wanted && _runner is null)
         {
             _runner = new SourceRunner(_services, _paths, this, assignment, changed);

@@ -248,7 +248,9 @@ internal sealed partial class VmKeeper : IAsyncDisposable
             _fleet.UrgentChange();
         }
 
+        SourceRunner? runner = vm.Runner;
         await vm.UpdateAsync(want, Changed);
+        if (runner is not null && vm.Runner != runner) Collect(runner.Results);
     }
 
     private async Task StartAsync(Assignment want)
