@@ -14,7 +14,7 @@ internal sealed class LeaseFile : IDisposable
 
     /// <summary>Opens or makes the file of a VM.</summary>
     public LeaseFile(VmPaths paths) => _file = File.OpenHandle(
-        Path.Combine(paths.Volatile, "lease"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        PathIn(paths), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
 
     /// <summary>The deadline in the file of a VM; null: none, or no file.</summary>
     public static TimeSpan? Read(VmPaths paths)
@@ -22,6 +22,9 @@ internal sealed class LeaseFile : IDisposable
         using var file = new LeaseFile(paths);
         return file.Deadline;
     }
+
+    /// <summary>Removes the file of a VM whose process is gone: its deadline is nothing to the next process.</summary>
+    public static void Delete(VmPaths paths) => File.Delete(PathIn(paths));
 
     /// <summary>The deadline; null: none.</summary>
     public TimeSpan? Deadline
@@ -44,4 +47,6 @@ internal sealed class LeaseFile : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
+
+    private static string PathIn(VmPaths paths) => Path.Combine(paths.Volatile, "lease");
 }

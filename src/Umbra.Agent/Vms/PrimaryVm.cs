@@ -72,6 +72,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
         VmDefinition definition = assignment.Vm;
         paths.Create();
         File.Delete(paths.Ram);
+        if (ForgetLease(paths) is { } kept) return (null, kept);
         if (VmFiles.CreateImages(definition, paths) is { } missing) return (null, missing);
         if (HostTaps.Prepare(definition, up: true) is { } tapError) return (null, tapError);
         QmpOutcome<QemuVm> started = await QemuVm.StartAsync(
@@ -230,6 +231,16 @@ internal sealed class PrimaryVm : IAsyncDisposable
 
     private static HostPaths FilesOf(VmPaths paths, VmRecord record) =>
         record.Foreign?.Paths ?? VmFiles.HostPaths(record.Assignment.Vm, paths, record.OwnImages);
+
+    // The lease was an earlier process's: under its deadline the guard would stop this one at once. The note of a swap
+    // stays, whatever became of the process: only a claim settles whether the VM may run here.
+    private static string? ForgetLease(VmPaths paths)
+    {
+        LeaseFile.Delete(paths);
+        return HeldFile.Read(paths.Durable) is { Reason: HeldReason.Lease }
+            ? HeldFile.Clear(paths.Durable)?.Message
+            : null;
+    }
 
     private void HaveGuarded() => _services.Guard.Watch(new GuardedVm(
         Vm, Files.GuardSocket ?? Files.BrakeSocket, _paths.Durable, Qemu.Identity.Pid, Record.Assignment.Generation,
