@@ -82,6 +82,21 @@ internal sealed partial class VmKeeper
         _fleet.UrgentChange();
     }
 
+    /// <summary>A dead VM that is to be off is off, like one that was switched off here.</summary>
+    private void ForgetDead(Assignment want)
+    {
+        if (_dead is not { } dead || want.Generation < dead.Assignment.Generation) return;
+        if ((dead with { ProcessId = 0 }).Write(_paths) is { } error)
+        {
+            _services.Report("agent.record-failed", _vm, error.Message);
+            return;
+        }
+
+        _dead = null;
+        _services.Report("vm.stopped", _vm, "its process was gone already");
+        _fleet.UrgentChange();
+    }
+
     private async Task RemoveDeadAsync()
     {
         await LeftProcess.KillAsync(_dead!, _services.BootId);

@@ -69,6 +69,26 @@ public sealed class CommandTests(GuestBed bed)
     }
 
     [Fact]
+    public async Task A_guest_that_switched_itself_off_boots_again_after_stop_and_start()
+    {
+        await bed.BeginAsync();
+        GuestStatus before = await bed.Guest.StatusAsync();
+        await bed.Guest.SendAsync("poweroff");
+        await bed.Fleet.WaitForVmAsync(
+            GuestBed.Vm, "to be off by itself", vm => vm.Guest == GuestState.ShutDown, GuestBed.Patience);
+        await bed.UmbraAsync("vm", "stop", GuestBed.Name, "--wait");
+        await bed.Fleet.WaitForVmAsync(
+            GuestBed.Vm, "to be off by the agent's word", vm => vm.Guest == GuestState.Absent, GuestBed.Patience);
+        await bed.UmbraAsync("vm", "start", GuestBed.Name, "--wait");
+        await using GuestClient client = await bed.ConnectAsync();
+        await bed.ProtectedAsync();
+        GuestStatus after = await GuestBed.ContentAsync(bed.Guest);
+        Assert.NotEqual(before.BootId, after.BootId);
+        await bed.VerifyAsync();
+        bed.End();
+    }
+
+    [Fact]
     public async Task A_vm_that_does_not_exist_is_not_found_by_any_command()
     {
         await bed.BeginAsync();
