@@ -26,6 +26,9 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     private static readonly TimeSpan SetUpRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>A takeover that this shadow refused is tried again after this.</summary>
+    private static readonly TimeSpan RefusalPause = TimeSpan.FromSeconds(1);
+
     /// <summary>The word that the VM runs here now gets this long to leave, where the link is slow.</summary>
     private static readonly TimeSpan LastWordsMax = TimeSpan.FromSeconds(1);
 
@@ -44,6 +47,8 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     private Standby? _standby;
     private Task _standbyWork = Task.CompletedTask;
     private string _lastAction = "";
+    private Generation _refused;
+    private TimeSpan _refusedAt;
     private volatile VmStatus? _status;
     private volatile Promotion? _promoted;
     private volatile string _trouble = "the shadow is being opened";
@@ -72,16 +77,7 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     public void Update(Assignment assignment) => _mailbox.Post(() => OnAssignment(assignment));
 
     /// <summary>The controller has this host as the VM's owner: the fence is won, whoever claimed it.</summary>
-    public void OwnerHere(Assignment assignment) => _mailbox.Post(() =>
-    {
-        // A claim of this shadow's own is under way, or has won: its answer says the same, and the swap goes its way.
-        if (_session?.Phase is ShadowPhase.Claiming or ShadowPhase.Starting or ShadowPhase.Running) return;
-        _assignment = assignment;
-        string action = assignment.Action is { Kind: VmActionKind.Takeover } takeover
-            ? takeover.Id
-            : "owner-" + assignment.Generation.Value;
-        _session?.TakeOver(action, assignment.Generation, BootClock.Now);
-    });
+    public void OwnerHere(Assignment assignment) => _mailbox.Post(() => TakeOver(assignment));
 
     /// <summary>A connection of <paramref name="peer"/>; owned from here on.</summary>
     public void Accepted(Stream stream, HostId peer, SourceHello hello)
@@ -258,6 +254,21 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         _session.RequestConsent(consent.Id, assignment.Generation, lease, BootClock.Now);
     }
 
+    private void TakeOver(Assignment assignment)
+    {
+        // A claim of this shadow's own is under way, or has won: its answer says the same, and the swap goes its way.
+        if (_session is not { Phase: ShadowPhase.Following or ShadowPhase.Committing or ShadowPhase.Permitted } session)
+            return;
+        TimeSpan now = BootClock.Now;
+        if (assignment.Generation == _refused && now < _refusedAt + RefusalPause) return;
+        _assignment = assignment;
+        string action = assignment.Action is { Kind: VmActionKind.Takeover } takeover
+            ? takeover.Id
+            : "owner-" + assignment.Generation.Value;
+        session.TakeOver(action, assignment.Generation, now);
+        if (session.Phase != ShadowPhase.Starting) (_refused, _refusedAt) = (assignment.Generation, now);
+    }
+
     private void Keep()
     {
         var record = new VmRecord
@@ -342,6 +353,10 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
 
     void IShadowEffects.ActionFinished(VmActionResult result)
     {
+        // The keeper's next word brings the same refusal again: to tell of it each time would be a loop.
+        bool isRepeated = !result.Succeeded && _results.All.Any(
+            known => known.Id == result.Id && !known.Succeeded && known.Detail == result.Detail);
+        if (isRepeated) return;
         _results.Add(result);
         _changed();
     }
