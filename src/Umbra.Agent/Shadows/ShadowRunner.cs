@@ -49,6 +49,7 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     private string _lastAction = "";
     private Generation _refused;
     private TimeSpan _refusedAt;
+    private bool _isOwner;
     private volatile VmStatus? _status;
     private volatile Promotion? _promoted;
     private volatile string _trouble = "the shadow is being opened";
@@ -242,6 +243,8 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
 
     private void OnAssignment(Assignment assignment)
     {
+        // A word from before the VM ran here would have the record say that it does not.
+        if (_isOwner) return;
         bool changed = assignment != _assignment;
         _assignment = assignment;
         if (_session is null) return;
@@ -273,7 +276,8 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     {
         var record = new VmRecord
         {
-            Assignment = _assignment,
+            // Until it runs it is a shadow for the next agent, also where the controller has this host as the owner.
+            Assignment = _isOwner ? _assignment : _assignment with { Role = VmRole.Shadow },
             BootId = _services.BootId,
             ProcessId = _standby?.Qemu.Identity.Pid ?? 0,
             ProcessStart = _standby?.Qemu.Identity.StartTicks ?? 0,
@@ -338,9 +342,17 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         };
 
         // The record goes first: an agent that dies right after the VM began to run must be found running it.
-        _assignment = owner;
+        Assignment before = _assignment;
+        (_assignment, _isOwner) = (owner, true);
         Keep();
         CallOutcome running = _standby.Run();
+        if (!running.Succeeded)
+        {
+            // Another standby will be loaded: the next agent must not take that for the VM.
+            (_assignment, _isOwner) = (before, false);
+            Keep();
+        }
+
         Promotion? promoted = running.Succeeded ? new Promotion(_standby.Qemu, owner) : null;
         _mailbox.Post(() =>
         {

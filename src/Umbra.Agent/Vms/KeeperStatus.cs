@@ -16,9 +16,13 @@ internal static class KeeperStatus
     {
         if (primary is not null) return OfPrimary(vm, primary, results);
         if (shadow is not null) return shadow.VmStatus(results);
-        if (left is not null) return Starting(left.Assignment, trouble, results) with { ProcessId = left.ProcessId };
-        if (dead is null && failing is not null) return Starting(failing, trouble, results);
+        if (left is not null)
+        {
+            string reason = trouble.Length > 0 ? trouble : "what an earlier agent left is being taken up";
+            return Starting(left.Assignment, reason, results) with { ProcessId = left.ProcessId };
+        }
 
+        if (dead is null && failing is not null) return Starting(failing, trouble, results);
         return new VmStatus
         {
             Vm = vm,
@@ -50,7 +54,7 @@ internal static class KeeperStatus
             Vm = vm,
             Role = VmRole.Primary,
             Generation = status?.Generation ?? assignment.Generation,
-            Guest = status is { Paused: true } ? GuestState.Paused : GuestState.Running,
+            Guest = status?.Paused ?? primary.IsPaused ? GuestState.Paused : GuestState.Running,
             Protection = status?.Protection ?? ProtectionState.Unprotected,
             Reason = Reason(assignment, runner),
             ProcessId = primary.Qemu.Identity.Pid,

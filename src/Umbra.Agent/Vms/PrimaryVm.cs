@@ -25,10 +25,11 @@ internal sealed class PrimaryVm : IAsyncDisposable
     private readonly IDisposable _events;
     private SourceRunner? _runner;
     private volatile bool _guestShutDown;
+    private volatile bool _isPaused;
 
-    private PrimaryVm(AgentServices services, VmPaths paths, QemuVm qemu, VmRecord record)
+    private PrimaryVm(AgentServices services, VmPaths paths, QemuVm qemu, VmRecord record, bool isPaused)
     {
-        (_services, _paths, Qemu, Record) = (services, paths, qemu, record);
+        (_services, _paths, Qemu, Record, _isPaused) = (services, paths, qemu, record, isPaused);
         _events = qemu.Monitor.Subscribe(OnEvent);
     }
 
@@ -43,6 +44,9 @@ internal sealed class PrimaryVm : IAsyncDisposable
 
     /// <summary>Whether the guest switched itself off.</summary>
     public bool GuestShutDown => _guestShutDown;
+
+    /// <summary>Whether its vCPUs stand still, by QEMU's word: also in each epoch's short pause.</summary>
+    public bool IsPaused => _isPaused;
 
     /// <summary>Where its monitors, images and taps are.</summary>
     public HostPaths Files => FilesOf(_paths, Record);
@@ -115,7 +119,9 @@ internal sealed class PrimaryVm : IAsyncDisposable
     /// <param name="paths">The VM's files.</param>
     /// <param name="qemu">Its process.</param>
     /// <param name="known">What is known of it; the process is filled in here.</param>
-    public static PrimaryVm Take(AgentServices services, VmPaths paths, QemuVm qemu, VmRecord known)
+    /// <param name="isPaused">Whether its vCPUs stand still.</param>
+    public static PrimaryVm Take(
+        AgentServices services, VmPaths paths, QemuVm qemu, VmRecord known, bool isPaused = false)
     {
         VmRecord record = known with
         {
@@ -123,24 +129,15 @@ internal sealed class PrimaryVm : IAsyncDisposable
             ProcessStart = qemu.Identity.StartTicks,
             BootId = services.BootId,
         };
-        var vm = new PrimaryVm(services, paths, qemu, record);
+        var vm = new PrimaryVm(services, paths, qemu, record, isPaused);
         vm.Keep(record);
         vm.HaveGuarded();
         return vm;
     }
 
-    /// <summary>
-    /// The process of <paramref name="record"/> if it runs and answers within <paramref name="deadline"/>; otherwise
-    /// why not.
-    /// </summary>
-    public static async Task<(PrimaryVm? Vm, string Error)> AdoptAsync(
-        AgentServices services, VmPaths paths, VmRecord record, TimeSpan deadline, CancellationToken stop)
-    {
-        if (record.BootId != services.BootId) return (null, "the host was restarted since");
-        QmpOutcome<QemuVm> adopted = await QemuVm.AdoptAsync(
-            new ProcessIdentity(record.ProcessId, record.ProcessStart), FilesOf(paths, record), deadline, stop);
-        return adopted.IsOk ? (Take(services, paths, adopted.Value, record), "") : (null, adopted.Description);
-    }
+    /// <summary>Where the monitors, images and taps of a record's VM are.</summary>
+    public static HostPaths FilesOf(VmPaths paths, VmRecord record) =>
+        record.Foreign?.Paths ?? VmFiles.HostPaths(record.Assignment.Vm, paths, record.OwnImages);
 
     /// <summary>Brings replication to what the assignment wants.</summary>
     public async Task UpdateAsync(Assignment assignment, Action changed)
@@ -229,9 +226,6 @@ internal sealed class PrimaryVm : IAsyncDisposable
         Qemu.Dispose();
     }
 
-    private static HostPaths FilesOf(VmPaths paths, VmRecord record) =>
-        record.Foreign?.Paths ?? VmFiles.HostPaths(record.Assignment.Vm, paths, record.OwnImages);
-
     // The lease was an earlier process's: under its deadline the guard would stop this one at once. The note of a swap
     // stays, whatever became of the process: only a claim settles whether the VM may run here.
     private static string? ForgetLease(VmPaths paths)
@@ -258,6 +252,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
 
     private void OnEvent(QmpEvent happened)
     {
+        if (happened.Name is "STOP" or "RESUME") _isPaused = happened.Name == "STOP";
         if (happened.Name == "SHUTDOWN" && happened.Text("reason") is "guest-shutdown") _guestShutDown = true;
     }
 }

@@ -34,9 +34,7 @@ internal sealed partial class VmKeeper
     {
         if (left.Assignment.Role == VmRole.Shadow)
         {
-            await LeftProcess.KillAsync(left, _services.BootId);
-            _left = null;
-            OpenShadow(left.Assignment);
+            await OpenLeftShadowAsync(left);
             return true;
         }
 
@@ -53,24 +51,41 @@ internal sealed partial class VmKeeper
 
     private async Task<bool> TryAdoptAsync(VmRecord left, TimeSpan deadline)
     {
-        (PrimaryVm? vm, string why) = await PrimaryVm.AdoptAsync(_services, _paths, left, deadline, _stop.Token);
-        if (vm is not null)
+        Adoption adoption = await Adoption.TryAsync(_services, _paths, left, deadline, _stop.Token);
+        if (adoption.Vm is { } vm)
         {
+            // In this order: it must not look absent for a moment.
+            _primary = vm;
             (_left, _trouble) = (null, "");
             await RunPrimaryAsync(vm, left.Assignment);
             return true;
         }
 
-        if (LeftProcess.IsGone(left, _services.BootId))
+        if (adoption.IsUnloaded)
         {
-            NoteDead(left, why);
+            // Won, but not brought up: the shadow that it still is loads its epoch again.
+            await OpenLeftShadowAsync(left with { Assignment = left.Assignment with { Role = VmRole.Shadow } });
             return true;
         }
 
-        string trouble = $"process {left.ProcessId} runs, but cannot be reached: {why}";
+        if (LeftProcess.IsGone(left, _services.BootId))
+        {
+            NoteDead(left, adoption.Error);
+            return true;
+        }
+
+        string trouble = $"process {left.ProcessId} runs, but cannot be reached: {adoption.Error}";
         if (_trouble.Length == 0) _services.Report("vm.unreachable", _vm, trouble);
         _trouble = trouble;
         return false;
+    }
+
+    /// <summary>The files of a shadow are taken up, its standby is not.</summary>
+    private async Task OpenLeftShadowAsync(VmRecord left)
+    {
+        await LeftProcess.KillAsync(left, _services.BootId);
+        OpenShadow(left.Assignment);
+        _left = null;
     }
 
     private void NoteDead(VmRecord record, string why)
