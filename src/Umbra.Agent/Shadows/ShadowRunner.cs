@@ -40,6 +40,7 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly ActionResults _results = new();
     private readonly ShadowMedia _media;
+    private readonly RecordFile _recordFile;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Assignment _assignment;
     private ShadowSession? _session;
@@ -62,6 +63,7 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     public ShadowRunner(AgentServices services, VmPaths paths, Assignment assignment, Action changed)
     {
         (_services, _paths, _assignment, _changed) = (services, paths, assignment, changed);
+        _recordFile = new RecordFile(paths);
         _media = new ShadowMedia(paths, services.BootId);
     }
 
@@ -245,11 +247,10 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     {
         // A word from before the VM ran here would have the record say that it does not.
         if (_isOwner) return;
-        bool changed = assignment != _assignment;
         _assignment = assignment;
         if (_session is null) return;
         _session.Store.KnownGood = assignment.Policy.KnownGoodEpochs;
-        if (changed) Keep();
+        Keep();
         if (assignment.Action is not { Kind: VmActionKind.TakeoverConsent } consent
             || consent.Id == _lastAction) return;
         _lastAction = consent.Id;
@@ -283,7 +284,7 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
             ProcessStart = _standby?.Qemu.Identity.StartTicks ?? 0,
             OwnImages = true,
         };
-        if (record.Write(_paths) is { } error) _services.Report("agent.record-failed", _paths.Vm, error.Message);
+        if (_recordFile.Write(record) is { } error) _services.Report("agent.record-failed", _paths.Vm, error.Message);
     }
 
     private void PublishStatus(TimeSpan now)

@@ -22,6 +22,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
 
     private readonly AgentServices _services;
     private readonly VmPaths _paths;
+    private readonly RecordFile _recordFile;
     private readonly IDisposable _events;
     private SourceRunner? _runner;
     private volatile bool _guestShutDown;
@@ -30,6 +31,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
     private PrimaryVm(AgentServices services, VmPaths paths, QemuVm qemu, VmRecord record, bool isPaused)
     {
         (_services, _paths, Qemu, Record, _isPaused) = (services, paths, qemu, record, isPaused);
+        _recordFile = new RecordFile(paths);
         _events = qemu.Monitor.Subscribe(OnEvent);
     }
 
@@ -158,7 +160,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
             _runner = null;
         }
 
-        if (assignment != Record.Assignment) Keep(Record with { Assignment = assignment });
+        Keep(Record with { Assignment = assignment });
         if (wanted && _runner is null)
         {
             _runner = new SourceRunner(_services, _paths, this, assignment, changed);
@@ -247,7 +249,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
     private void Keep(VmRecord record)
     {
         Record = record;
-        if (record.Write(_paths) is { } error) _services.Report("agent.record-failed", Vm, error.Message);
+        if (_recordFile.Write(record) is { } error) _services.Report("agent.record-failed", Vm, error.Message);
     }
 
     private void OnEvent(QmpEvent happened)
