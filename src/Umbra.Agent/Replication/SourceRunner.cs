@@ -203,7 +203,13 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         FrameOutcome outcome = frame.Decode();
         if (outcome.Message is HashReply reply && _compare is { IsAsking: true } compare) OnCompared(compare, reply);
         else if (outcome.Message is { } message) _session!.On(message, BootClock.Now);
-        else _connection!.Close(outcome.Error);
+        else Refuse(outcome.Error);
+    }
+
+    private void Refuse(string error)
+    {
+        _services.Report("link.closed", _paths.Vm, error);
+        _connection!.Close(error);
     }
 
     private bool TryEnd()

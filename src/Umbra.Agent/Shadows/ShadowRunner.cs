@@ -215,7 +215,13 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         if (frame.Connection != _connection) return;
         FrameOutcome outcome = frame.Decode();
         if (outcome.Message is { } message) _session!.On(message, BootClock.Now);
-        else _connection!.Close(outcome.Error);
+        else Refuse(outcome.Error);
+    }
+
+    private void Refuse(string error)
+    {
+        _services.Report("link.closed", _paths.Vm, error);
+        _connection!.Close(error);
     }
 
     private void OnGreeted(Greeted greeted)
