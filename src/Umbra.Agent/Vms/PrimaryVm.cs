@@ -22,6 +22,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
 
     private readonly AgentServices _services;
     private readonly VmPaths _paths;
+    private readonly Lock _recordLock = new();
     private readonly RecordFile _recordFile;
     private readonly IDisposable _events;
     private SourceRunner? _runner;
@@ -132,7 +133,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
             BootId = services.BootId,
         };
         var vm = new PrimaryVm(services, paths, qemu, record, isPaused);
-        vm.Keep(record);
+        vm.Keep(_ => record);
         vm.HaveGuarded();
         return vm;
     }
@@ -160,7 +161,13 @@ internal sealed class PrimaryVm : IAsyncDisposable
             _runner = null;
         }
 
-        Keep(Record with { Assignment = assignment });
+        Keep(known => known with
+        {
+            // A claim of this very moment may have raised it.
+            Assignment = known.Assignment.Generation > assignment.Generation
+                ? assignment with { Generation = known.Assignment.Generation }
+                : assignment,
+        });
         if (wanted && _runner is null)
         {
             _runner = new SourceRunner(_services, _paths, this, assignment, changed);
@@ -183,7 +190,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
         QmpOutcome<QmpNothing> changed = await QemuDevices.ChangeAsync(
             Qemu.Monitor, before, wanted, VmFiles.HostPaths(wanted, _paths, Record.OwnImages), AttachDeadline);
         if (!changed.IsOk) return changed.Description;
-        Keep(Record with { Assignment = Record.Assignment with { Vm = wanted } });
+        Keep(known => known with { Assignment = known.Assignment with { Vm = wanted } });
         // Replication begins anew, with the new devices in its configuration.
         if (_runner is not null) await _runner.DisposeAsync();
         _runner = null;
@@ -193,12 +200,12 @@ internal sealed class PrimaryVm : IAsyncDisposable
 
     /// <summary>The VM runs on under a newer generation that this host has won.</summary>
     public void RaiseGeneration(Generation generation) =>
-        Keep(Record with { Assignment = Record.Assignment with { Generation = generation } });
+        Keep(known => known with { Assignment = known.Assignment with { Generation = generation } });
 
     /// <summary>The process has ended; <see cref="Record"/> says for the next agent how.</summary>
     /// <param name="asked">Whether it was asked to.</param>
     public void NoteEnd(bool asked) => Keep(
-        Record with { GuestShutDown = _guestShutDown, ProcessId = asked ? 0 : Record.ProcessId });
+        known => known with { GuestShutDown = _guestShutDown, ProcessId = asked ? 0 : known.ProcessId });
 
     /// <summary>Switches it off: asks the guest first, and ends the process when it does not follow.</summary>
     public async Task StopAsync(TimeSpan patience)
@@ -246,10 +253,15 @@ internal sealed class PrimaryVm : IAsyncDisposable
         RunDeadline = LeaseFile.Read(_paths),
     });
 
-    private void Keep(VmRecord record)
+    // From the keeper's thread and the session's: neither may undo what the other has just noted.
+    private void Keep(Func<VmRecord, VmRecord> change)
     {
-        Record = record;
-        if (_recordFile.Write(record) is { } error) _services.Report("agent.record-failed", Vm, error.Message);
+        lock (_recordLock)
+        {
+            Record = change(Record);
+            if (_recordFile.Write(Record) is { } error)
+                _services.Report("agent.record-failed", Vm, error.Message);
+        }
     }
 
     private void OnEvent(QmpEvent happened)
