@@ -65,6 +65,7 @@ public sealed class AgentApiTests
         Assert.Equal(VmRole.None, Assert.Single(kept.Assignments).Role);
         Assert.Empty(kept.Removed);
         await b.BeatAsync(Status("v", VmRole.Primary, GuestState.Running) with { Generation = new Generation(2) });
+        await c.BeatAsync(Whole("v") with { Generation = new Generation(2) });
         Assert.Equal([new VmId("v")], (await a.BeatAsync()).Removed);
         var paused = Status("v", VmRole.Primary, GuestState.Paused);
         Assert.Equal([new VmId("v")], (await a.BeatAsync(paused)).Removed);
@@ -93,10 +94,28 @@ public sealed class AgentApiTests
         using var c = await controller.AgentAsync("c", rack: "r-a");
         await a.BeatAsync();
         await c.BeatAsync();
-        await controller.CreateAsync("v", "a");
+        await controller.CreateAsync("v", "a", new ProtectionPolicy { Enabled = false });
         await a.BeatAsync(Status("v", VmRole.Primary, GuestState.Running));
         await c.BeatAsync(Status("v", VmRole.Shadow, GuestState.Standby));
         Assert.Equal([new VmId("v")], (await c.BeatAsync(Status("v", VmRole.Shadow, GuestState.Standby))).Removed);
+    }
+
+    [Fact]
+    public async Task The_only_shadow_there_is_stays_until_a_new_one_is_reported_complete()
+    {
+        await using var controller = await ControllerFixture.StartAsync();
+        using var a = await controller.AgentAsync("a");
+        using var b = await controller.AgentAsync("b");
+        using var c = await controller.AgentAsync("c", rack: "r-a");
+        await a.BeatAsync();
+        await b.BeatAsync();
+        await controller.CreateAsync("v", "a");
+        await a.BeatAsync(Status("v", VmRole.Primary, GuestState.Running));
+        await c.BeatAsync(Whole("v"));
+        var kept = await c.BeatAsync(Whole("v"));
+        Assert.Equal(VmRole.None, Assert.Single(kept.Assignments).Role);
+        await b.BeatAsync(Whole("v"));
+        Assert.Equal([new VmId("v")], (await c.BeatAsync(Whole("v"))).Removed);
     }
 
     [Fact]
@@ -186,6 +205,11 @@ public sealed class AgentApiTests
         Assert.False(answer.Won);
         Assert.Equal(a.Name, answer.Current.Holder);
     }
+
+    private static VmStatus Whole(string vm) => Status(vm, VmRole.Shadow, GuestState.Standby) with
+    {
+        Sync = new SyncStatus { Acknowledged = new EpochNumber(7) },
+    };
 
     private static VmStatus Status(string vm, VmRole role, GuestState guest) => new()
     {

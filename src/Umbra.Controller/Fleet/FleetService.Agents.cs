@@ -139,17 +139,26 @@ public sealed partial class FleetService
         Describe(host, heartbeat.Host);
         var answer = AnswerFor(caller);
         bool current = heartbeat.SeenRevision == answer.Revision;
-        var kept = _fleet.VmsOn(caller)
-            .Where(vm => vm.Remains.Count > 0 && !AssignmentPlanner.MayDestroy(_fleet, vm)).ToList();
+        var changed = Expendable(caller);
         host.Report(_fleet.Now, heartbeat.Vms.ToDictionary(static vm => vm.Vm));
-        // What the primary says of itself decides what the hosts of old copies are told.
-        foreach (var vm in kept.Where(vm => AssignmentPlanner.MayDestroy(_fleet, vm))) Touch(vm);
+        // What primary, shadow and the hosts of old copies say decides what these are told.
+        changed.SymmetricExceptWith(Expendable(caller));
+        foreach (var copy in changed) Touch(_fleet.Vm(copy.Vm));
         if (current) Confirm(host, answer);
         MeetStrangers(host, session);
         Record([.. session.NewEvents(heartbeat.Events).Select(entry => FromAgent(entry, caller))]);
         foreach (var vm in _fleet.VmsOn(caller)) _unsettled.Add(vm.Name);
         Settle();
     }
+
+    // The old copies that may go, of the VMs that the host has to do with.
+    private HashSet<(VmId Vm, HostId Host)> Expendable(HostId host) =>
+    [
+        .. from vm in _fleet.VmsOn(host)
+           from copy in vm.Remains
+           where AssignmentPlanner.MayDestroy(_fleet, vm, copy)
+           select (vm.Name, copy),
+    ];
 
     private void Describe(HostState host, HostDescription description)
     {

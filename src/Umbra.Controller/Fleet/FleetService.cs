@@ -179,6 +179,8 @@ public sealed partial class FleetService : IDisposable
             bool alive = host.IsAlive(_fleet.Now);
             if (alive == session.WasAlive) continue;
             session.WasAlive = alive;
+            // Old copies are kept while those who would do without them are silent.
+            foreach (var vm in _fleet.VmsOn(host.Name).Where(static vm => vm.Remains.Count > 0)) Touch(vm);
             Record(alive
                 ? Event("host.heard", null, host.Name, "its agent is heard")
                 : Event("host.silent", null, host.Name,

@@ -18,7 +18,7 @@ public static class AssignmentPlanner
         foreach (var vm in fleet.VmsOn(host))
         {
             var role = RoleOf(vm, host);
-            if (role != VmRole.None || ActionFor(vm, host) is not null || !MayDestroy(fleet, vm))
+            if (role != VmRole.None || ActionFor(vm, host) is not null || !MayDestroy(fleet, vm, host))
                 assignments.Add(Assign(fleet, vm, host, role));
             else
                 removed.Add(vm.Name);
@@ -28,14 +28,32 @@ public static class AssignmentPlanner
     }
 
     /// <summary>
-    /// Whether copies that are nobody's may go: the VM is deleted or off, or is known to run where it belongs. Until
-    /// then an old copy may be the only whole one.
+    /// Whether the copy on <paramref name="host"/>, which is nobody's, may go: the VM is deleted or off, or it is known
+    /// to run where it belongs and has as good a shadow as that copy may be. Until then it may be the only whole one.
     /// </summary>
-    public static bool MayDestroy(FleetState fleet, VmRecord vm) =>
-        vm.Deleting || vm.Power == DesiredPower.Stopped
-        || (fleet.StatusOn(vm.Primary, vm.Name) is { Role: VmRole.Primary } status
-            && status.Generation == vm.Ownership.Generation
-            && status.Guest is not (GuestState.Absent or GuestState.Starting));
+    public static bool MayDestroy(FleetState fleet, VmRecord vm, HostId host) =>
+        IsSettled(fleet, vm) && (vm.Deleting || vm.Power == DesiredPower.Stopped || !IsSpareShadow(fleet, vm, host));
+
+    /// <summary>
+    /// Whether nobody can need another copy to run the VM from: it is deleted, or off and its host is heard, or known
+    /// to run where it belongs.
+    /// </summary>
+    public static bool IsSettled(FleetState fleet, VmRecord vm) => vm.Deleting
+        || (vm.Power == DesiredPower.Stopped && IsHeard(fleet, vm.Primary)) || IsKnownToRun(fleet, vm);
+
+    /// <summary>
+    /// Whether the VM is known to run where it belongs. What a host said before it fell silent proves nothing: the
+    /// VM may have died with it.
+    /// </summary>
+    public static bool IsKnownToRun(FleetState fleet, VmRecord vm) =>
+        IsHeard(fleet, vm.Primary)
+        && fleet.StatusOn(vm.Primary, vm.Name) is
+            { Role: VmRole.Primary, Guest: GuestState.Running or GuestState.Paused } status
+        && status.Generation == vm.Ownership.Generation;
+
+    /// <summary>Whether the host has the VM's shadow, or an old one, by its agent's word.</summary>
+    public static bool HoldsShadow(FleetState fleet, VmRecord vm, HostId host) =>
+        fleet.StatusOn(host, vm.Name) is { Role: VmRole.Shadow };
 
     /// <summary>The host's part in the VM.</summary>
     public static VmRole RoleOf(VmRecord vm, HostId host)
@@ -49,6 +67,19 @@ public static class AssignmentPlanner
     /// Sum of what <see cref="VmRecord.Changes"/> counts on the host: part of what its revision stands for.
     /// </summary>
     public static long ChangesOf(FleetState fleet, HostId host) => fleet.VmsOn(host).Sum(static vm => vm.Changes);
+
+    private static bool IsHeard(FleetState fleet, HostId name) =>
+        fleet.Host(name) is { } host && host.IsAlive(fleet.Now);
+
+    // A shadow that was given up is all there is besides the primary until the new one is complete. An agent that has
+    // just started and not looked yet names no VM, so a copy it does not name may be one too; the old primary's is not.
+    private static bool IsSpareShadow(FleetState fleet, VmRecord vm, HostId host) =>
+        vm.Policy.Enabled && (HoldsShadow(fleet, vm, host) || fleet.StatusOn(host, vm.Name) is null)
+        && !HasWholeShadow(fleet, vm);
+
+    private static bool HasWholeShadow(FleetState fleet, VmRecord vm) =>
+        vm.Shadow is { } shadow && IsHeard(fleet, shadow) && HoldsShadow(fleet, vm, shadow)
+        && fleet.StatusOn(shadow, vm.Name)!.Sync.Acknowledged != EpochNumber.None;
 
     private static VmAction? ActionFor(VmRecord vm, HostId host) =>
         vm.Action is { } pending && pending.Target == host ? pending.Action : null;

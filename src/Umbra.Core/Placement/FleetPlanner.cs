@@ -72,13 +72,18 @@ public static class FleetPlanner
         }
 
         if (!wanted || HostPlacement.ChooseShadow(fleet, vm).Host is not { } host) return null;
-        // An old copy there has to stay until the VM is known to run, and a new shadow would overwrite it.
-        return vm.Remains.Contains(host) && !AssignmentPlanner.MayDestroy(fleet, vm) ? null : PlaceShadow(vm, host);
+        // An old primary's copy there has to stay until the VM is known to run, and a new shadow would overwrite it; an
+        // old shadow keeps its epoch until it has a newer one.
+        bool free = !vm.Remains.Contains(host) || AssignmentPlanner.HoldsShadow(fleet, vm, host)
+            || AssignmentPlanner.IsSettled(fleet, vm);
+        return free ? PlaceShadow(vm, host) : null;
     }
 
     private static string? WhyMove(FleetState fleet, VmRecord vm, HostId shadow)
     {
         if (fleet.Host(shadow) is not { } host) return null;
+        // Else the shadow may be all that is left of the VM, and nothing would ever fill the new one.
+        if (!AssignmentPlanner.IsKnownToRun(fleet, vm)) return null;
         var silence = host.Clock.Silence(fleet.Now);
         if (silence >= FleetTimes.ShadowMoveAfter) return $"its host is not heard for {silence.TotalSeconds:0} s";
         if (host.Record.Description is not { } there) return null;

@@ -10,6 +10,8 @@ public sealed class HostState
 {
     private static readonly Dictionary<VmId, VmStatus> NoVms = [];
 
+    private TimeSpan _reportedAt;
+
     /// <summary>A host not heard yet by a controller that started at <paramref name="start"/>.</summary>
     public HostState(HostRecord record, TimeSpan start)
     {
@@ -37,9 +39,13 @@ public sealed class HostState
     {
         Clock.Heard(now);
         Heard = true;
+        _reportedAt = now;
         Vms = vms;
     }
 
-    /// <summary>Whether something may be placed on it, as far as its silence goes.</summary>
-    public bool IsAlive(TimeSpan now) => Heard && Clock.Silence(now) < FleetTimes.HostSilent;
+    /// <summary>
+    /// Whether something may be placed on it, as far as its silence goes, and <see cref="Vms"/> are of now: a message
+    /// that came late shows that the host lived, but not what it has.
+    /// </summary>
+    public bool IsAlive(TimeSpan now) => Heard && now - _reportedAt < FleetTimes.HostSilent;
 }

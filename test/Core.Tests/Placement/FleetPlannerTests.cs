@@ -15,6 +15,13 @@ public sealed class FleetPlannerTests
 
     private static FleetBuilder Three() => new FleetBuilder().Host("a").Host("b").Host("c");
 
+    // It runs on a and is mirrored on b.
+    private static FleetBuilder Running() => Three().Vm("v", "a").Settle()
+        .Report("a", FleetBuilder.Primary()).Report("b", FleetBuilder.Shadow()).Settle();
+
+    // The shadow went from b, which fell silent, to c.
+    private static FleetBuilder Moved() => Running().Pass(FleetTimes.ShadowMoveAfter, "a", "c").Settle();
+
     [Fact]
     public void A_new_VM_gets_its_shadow_at_once()
     {
@@ -74,7 +81,8 @@ public sealed class FleetPlannerTests
         // Until the VM is known to run on b, the copy on a may be the only whole one.
         Assert.Empty(fleet.Removed("a"));
         Assert.Equal((VmRole.None, (HostId?)B), (fleet.Assigned("a").Role, fleet.Assigned("a").Peer));
-        fleet.Report("b", FleetBuilder.Primary(generation: 2)).Settle();
+        fleet.Report("a", FleetBuilder.Primary(guest: GuestState.Paused))
+            .Report("b", FleetBuilder.Primary(generation: 2)).Settle();
         Assert.Equal([new VmId("v")], fleet.Removed("a"));
     }
 
@@ -113,8 +121,7 @@ public sealed class FleetPlannerTests
     [Fact]
     public void The_shadow_of_a_host_silent_for_long_moves()
     {
-        var fleet = Three().Vm("v", "a").Settle().Pass(
-            FleetTimes.ShadowMoveAfter - TimeSpan.FromSeconds(1), "a", "c").Settle();
+        var fleet = Running().Pass(FleetTimes.ShadowMoveAfter - TimeSpan.FromSeconds(1), "a", "c").Settle();
         Assert.Equal(B, fleet.Record().Shadow);
         fleet.Pass(TimeSpan.FromSeconds(1), "a", "c").Settle();
         Assert.Equal(C, fleet.Record().Shadow);
@@ -122,19 +129,107 @@ public sealed class FleetPlannerTests
     }
 
     [Fact]
+    public void While_the_primary_is_silent_too_its_shadow_stays_where_the_last_epoch_is()
+    {
+        var fleet = Running().Pass(TimeSpan.FromMinutes(10), "c").Settle();
+        Assert.Equal(B, fleet.Record().Shadow);
+        Assert.Empty(fleet.Report("b", FleetBuilder.Shadow()).Settle().Removed("b"));
+        Assert.Equal(VmRole.Shadow, fleet.Assigned("b").Role);
+    }
+
+    [Fact]
+    public void While_the_primarys_process_is_dead_its_shadow_stays_where_the_last_epoch_is()
+    {
+        var fleet = Running().Report("a", FleetBuilder.Primary(guest: GuestState.Dead))
+            .Pass(TimeSpan.FromMinutes(10), "a", "c").Settle();
+        Assert.Equal(B, fleet.Record().Shadow);
+    }
+
+    [Fact]
+    public void A_shadow_that_was_given_up_is_kept_until_the_new_one_is_complete()
+    {
+        var fleet = Moved().Report("b", FleetBuilder.Shadow()).Settle();
+        Assert.Equal((VmRole.None, (HostId?)A), (fleet.Assigned("b").Role, fleet.Assigned("b").Peer));
+        fleet.Report("c", FleetBuilder.Shadow(epoch: 0)).Settle();
+        Assert.Empty(fleet.Removed("b"));
+        fleet.Report("c", FleetBuilder.Shadow(epoch: 1)).Settle();
+        Assert.Equal([new VmId("v")], fleet.Removed("b"));
+    }
+
+    [Fact]
+    public void A_copy_that_its_agent_does_not_name_yet_counts_as_a_shadow_that_was_given_up()
+    {
+        var fleet = Moved().Report("b").Settle();
+        Assert.Empty(fleet.Removed("b"));
+        Assert.Equal([new VmId("v")], fleet.Report("c", FleetBuilder.Shadow()).Settle().Removed("b"));
+    }
+
+    [Fact]
+    public void A_shadow_that_was_given_up_is_kept_while_the_primary_or_the_new_shadow_is_silent()
+    {
+        var fleet = Moved().Report("c", FleetBuilder.Shadow()).Pass(FleetTimes.HostSilent, "c")
+            .Report("b", FleetBuilder.Shadow()).Settle();
+        Assert.Empty(fleet.Removed("b"));
+        fleet.Pass(FleetTimes.HostSilent, "a", "b").Settle();
+        Assert.Empty(fleet.Removed("b"));
+        fleet.Pass(TimeSpan.Zero, "c").Settle();
+        Assert.Equal([new VmId("v")], fleet.Removed("b"));
+    }
+
+    [Fact]
+    public void A_shadow_that_was_given_up_goes_when_none_is_wanted_any_more()
+    {
+        var fleet = Moved().Report("b", FleetBuilder.Shadow())
+            .Change(vm => vm.WithPolicy(vm.Policy with { Enabled = false })).Settle();
+        Assert.Equal([new VmId("v")], fleet.Removed("b"));
+    }
+
+    [Fact]
+    public void A_shadow_that_was_given_up_becomes_the_shadow_again_when_the_new_one_is_lost_with_the_primary()
+    {
+        var fleet = Moved().Report("b", FleetBuilder.Shadow()).Pass(FleetTimes.HostSilent, "b")
+            .Change(static vm => vm.WithoutShadow()).Settle();
+        Assert.Equal(B, fleet.Record().Shadow);
+        Assert.Empty(fleet.Record().Remains);
+    }
+
+    [Theory]
+    [InlineData(GuestState.Dead)]
+    [InlineData(GuestState.ShutDown)]
+    [InlineData(GuestState.Starting)]
+    public void The_loser_of_a_swap_keeps_its_copy_while_the_winner_does_not_run_the_VM(GuestState guest)
+    {
+        var fleet = Running().Change(vm => vm.AfterFence(
+            Fencing.Decide(vm.Ownership, new FenceClaim(new Generation(1), B, "x")))).Settle();
+        fleet.Report("a", FleetBuilder.Primary(guest: GuestState.Paused));
+        Assert.Empty(fleet.Report("b", FleetBuilder.Primary(generation: 2, guest: guest)).Settle().Removed("a"));
+        fleet.Report("b", FleetBuilder.Primary(generation: 2)).Settle();
+        Assert.Equal([new VmId("v")], fleet.Removed("a"));
+        Assert.Empty(fleet.Pass(FleetTimes.HostSilent, "a", "c").Settle().Removed("a"));
+    }
+
+    [Fact]
+    public void A_VM_that_is_off_keeps_its_old_copies_while_its_host_is_silent()
+    {
+        var fleet = Moved().Report("b", FleetBuilder.Shadow()).Change(vm => vm with { Power = DesiredPower.Stopped });
+        Assert.Equal([new VmId("v")], fleet.Settle().Removed("b"));
+        Assert.Empty(fleet.Pass(FleetTimes.HostSilent, "b", "c").Settle().Removed("b"));
+    }
+
+    [Fact]
     public void The_shadow_of_a_silent_host_stays_when_there_is_no_better_one()
     {
-        var fleet = new FleetBuilder().Host("a").Host("b").Vm("v", "a").Settle().Pass(
-            TimeSpan.FromHours(1), "a").Settle();
+        var fleet = new FleetBuilder().Host("a").Host("b").Vm("v", "a").Settle().Report("a", FleetBuilder.Primary())
+            .Pass(TimeSpan.FromHours(1), "a").Settle();
         Assert.Equal(B, fleet.Record().Shadow);
         var (state, reason) = FleetViews.ProtectionOf(fleet.Fleet, fleet.Record());
-        Assert.Equal((ProtectionState.Seeding, "the shadow's host b is not heard for 3600 s"), (state, reason));
+        Assert.Equal((ProtectionState.Degraded, "the shadow's host b is not heard for 3600 s"), (state, reason));
     }
 
     [Fact]
     public void A_shadow_does_not_move_while_an_action_counts_on_it()
     {
-        var fleet = Three().Vm("v", "a").Settle().Pass(TimeSpan.FromMinutes(2), "a", "c");
+        var fleet = Running().Pass(TimeSpan.FromMinutes(2), "a", "c");
         fleet.Change(vm => vm with { Action = Pending(VmActionKind.Swap, fleet) }).Settle();
         Assert.Equal(B, fleet.Record().Shadow);
     }
@@ -142,7 +237,7 @@ public sealed class FleetPlannerTests
     [Fact]
     public void A_shadow_moves_when_its_host_turns_out_to_share_a_domain()
     {
-        var fleet = Three().Vm("v", "a").Settle();
+        var fleet = Running();
         var host = fleet.Fleet.Host(B)!;
         host.Record = host.Record with { Description = host.Record.Description! with { Rack = "r-a" } };
         Assert.Equal(C, fleet.Settle().Record().Shadow);
@@ -159,6 +254,7 @@ public sealed class FleetPlannerTests
     public void Without_protection_the_shadow_goes_and_its_copy_is_destroyed()
     {
         var fleet = Three().Vm("v", "a").Settle().Report("a", FleetBuilder.Primary())
+            .Report("b", FleetBuilder.Shadow())
             .Change(vm => vm.WithPolicy(vm.Policy with { Enabled = false })).Settle();
         Assert.Null(fleet.Record().Shadow);
         Assert.Equal([new VmId("v")], fleet.Removed("b"));
