@@ -109,6 +109,9 @@ internal sealed class FakeFleet : IAsyncDisposable
         },
         Protection = assignment.Peer is null ? ProtectionState.Unprotected : ProtectionState.Protected,
         Reason = "as told",
+        Lease = assignment is { Role: VmRole.Primary, Peer: not null, Policy.Takeover: TakeoverMode.Automatic }
+            ? assignment.Policy.Lease
+            : null,
         Sync = new SyncStatus { Acknowledged = new EpochNumber(7), RawBytes = 9200, WireBytes = 1000, Progress = 1 },
         Results = assignment.Action is { } action && results.TryGetValue(action.Id, out var result) ? [result] : [],
     };

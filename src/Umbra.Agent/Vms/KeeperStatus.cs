@@ -57,6 +57,7 @@ internal static class KeeperStatus
             Guest = status?.Paused ?? primary.IsPaused ? GuestState.Paused : GuestState.Running,
             Protection = status?.Protection ?? ProtectionState.Unprotected,
             Reason = Reason(assignment, runner),
+            Lease = status?.Lease,
             ProcessId = primary.Qemu.Identity.Pid,
             Definition = assignment.Vm,
             Sync = (status?.Sync ?? new SyncStatus()) with { Tracker = runner?.Tracker ?? "",

@@ -174,7 +174,7 @@ public sealed partial class FleetService
     private static bool Same(HostDescription one, HostDescription other) =>
         one.Accelerators.SequenceEqual(other.Accelerators) && one with { Accelerators = other.Accelerators } == other;
 
-    // The agent has what it is told: what it then does not have any more is gone, and its leases are those of now.
+    // The agent has what it is told: what it then does not have any more is gone, and its leases are those it says.
     private void Confirm(HostState host, HeartbeatAnswer answer)
     {
         foreach (var name in answer.Removed)
@@ -185,7 +185,7 @@ public sealed partial class FleetService
 
         foreach (var vm in _fleet.VmsOn(host.Name).Where(vm => vm.Primary == host.Name && !vm.Deleting).ToList())
         {
-            var seen = vm.SeenByPrimary();
+            var seen = vm.SeenByPrimary(_fleet.StatusOn(host.Name, vm.Name));
             if (!ReferenceEquals(seen, vm)) Keep(seen);
         }
     }

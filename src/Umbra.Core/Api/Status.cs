@@ -72,6 +72,12 @@ public sealed record VmStatus
     /// <summary>Why it is in that state, for people; never empty.</summary>
     public string Reason { get; init; } = "starting";
 
+    /// <summary>
+    /// The lease under which the primary's agent has the VM run at this moment, so that it stands still once the time
+    /// is over; null: none is in force, whatever the policy says.
+    /// </summary>
+    public TimeSpan? Lease { get; init; }
+
     /// <summary>QEMU's process id; 0: none.</summary>
     public int ProcessId { get; init; }
 

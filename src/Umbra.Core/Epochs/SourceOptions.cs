@@ -63,6 +63,9 @@ public sealed record SourceStatus
     /// <summary>Whether the guest is kept paused (swap under way, lease over).</summary>
     public required bool Paused { get; init; }
 
+    /// <summary>The lease in force, with a deadline put to the guard; null: none is.</summary>
+    public TimeSpan? Lease { get; init; }
+
     /// <summary>
     /// Until when a confirmed lease lets the VM run, on the session's clock; null: under no lease, or none had.
     /// </summary>

@@ -215,6 +215,7 @@ public sealed partial class SourceSession
             Protection = state,
             Reason = reason,
             Paused = !_mayRun,
+            Lease = _lease?.Deadline is null ? null : _lease.Length,
             LeaseUntil = _lease?.Deadline,
             Sync = new SyncStatus
             {

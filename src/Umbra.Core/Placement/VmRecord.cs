@@ -100,11 +100,18 @@ public sealed record VmRecord
         return this with { Policy = policy, Lease = lease, Changes = Changes + 1 };
     }
 
-    /// <summary>The same once the primary has said that it knows what the record says now.</summary>
-    public VmRecord SeenByPrimary()
+    /// <summary>
+    /// The same once the primary's agent has said <paramref name="status"/> and that it knows what the record says now.
+    /// A lease counts from when the VM runs under it, not from when its agent was told: the agent may be unable to put
+    /// it in force for as long as it likes.
+    /// </summary>
+    public VmRecord SeenByPrimary(VmStatus? status)
     {
-        bool leased = Policy.Takeover == TakeoverMode.Automatic && Shadow is not null;
-        TimeSpan? lease = leased ? Policy.Lease : null;
+        if (status is not { Role: VmRole.Primary } || status.Generation != Ownership.Generation) return this;
+        bool leased = Policy.Takeover == TakeoverMode.Automatic && Shadow is not null && status.Lease is not null;
+        TimeSpan? lease = null;
+        // While it runs under another policy's lease, the longer of the two goes on to count.
+        if (leased) lease = status.Lease == Policy.Lease ? Policy.Lease : Lease;
         return lease == Lease ? this : this with { Lease = lease };
     }
 

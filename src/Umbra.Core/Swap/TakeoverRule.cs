@@ -35,8 +35,8 @@ public sealed record TakeoverEvidence
     public Generation? ReportedDead { get; init; }
 
     /// <summary>
-    /// The longest lease that the primary may be running under, from a heartbeat of it that had seen the policy now
-    /// in force; null: it is not known to run under one.
+    /// The longest lease that the primary may be running under, from a heartbeat of it that said so and had seen the
+    /// policy now in force; null: it is not known to run under one.
     /// </summary>
     public TimeSpan? Lease { get; init; }
 

@@ -25,6 +25,16 @@ public sealed class FleetJsonTests
     }
 
     [Fact]
+    public void The_form_of_a_primarys_lease_is_frozen()
+    {
+        const string Status = """{"vm":"v","role":"primary","generation":1,"guest":"running","lease":5000.5}""";
+        var status = Parse<VmStatus>(Status)!;
+        Assert.Equal(TimeSpan.FromMilliseconds(5000.5), status.Lease);
+        Assert.Contains("\"lease\":5000.5,", FleetJson.SerializeToText(status));
+        Assert.Null(Parse<VmStatus>(Status.Replace(",\"lease\":5000.5", "", StringComparison.Ordinal))!.Lease);
+    }
+
+    [Fact]
     public void What_a_peer_leaves_out_has_its_default()
     {
         var policy = FleetJson.TryDeserialize<ProtectionPolicy>("{}"u8, out _);

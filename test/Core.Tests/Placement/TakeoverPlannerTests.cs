@@ -17,8 +17,15 @@ public sealed class TakeoverPlannerTests
 
     // A pair on a and b, seeded, whose primary has confirmed the policy.
     private static FleetBuilder Pair(ProtectionPolicy policy) => new FleetBuilder().Host("a").Host("b").Host("c")
-        .Vm("v", "a", shadow: "b", policy: policy).Change(static vm => vm.SeenByPrimary())
+        .Vm("v", "a", shadow: "b", policy: policy).Change(Confirmed)
         .Report("a", FleetBuilder.Primary()).Report("b", FleetBuilder.Shadow()).Settle();
+
+    private static VmRecord Confirmed(VmRecord vm) => vm.SeenByPrimary(RunsUnder(vm.Policy));
+
+    private static VmStatus RunsUnder(ProtectionPolicy policy) => FleetBuilder.Primary() with
+    {
+        Lease = policy.Takeover == TakeoverMode.Automatic ? policy.Lease : null,
+    };
 
     private static VmActionResult Consent(FleetBuilder fleet, TimeSpan silence, bool given = true) => new()
     {
@@ -160,9 +167,29 @@ public sealed class TakeoverPlannerTests
         var record = Pair(Automatic).Record();
         var shorter = record.WithPolicy(Automatic with { Lease = TimeSpan.FromSeconds(1) });
         Assert.Equal(Lease, shorter.Lease);
-        Assert.Equal(TimeSpan.FromSeconds(1), shorter.SeenByPrimary().Lease);
+        Assert.Equal(Lease, shorter.SeenByPrimary(RunsUnder(Automatic)).Lease);
+        Assert.Equal(TimeSpan.FromSeconds(1), Confirmed(shorter).Lease);
         Assert.Null(record.WithPolicy(new ProtectionPolicy()).Lease);
-        Assert.Null(record.WithoutShadow().SeenByPrimary().Lease);
+        Assert.Null(Confirmed(record.WithoutShadow()).Lease);
+    }
+
+    [Fact]
+    public void A_lease_that_the_primary_was_told_of_and_does_not_run_under_is_none()
+    {
+        var told = Pair(new ProtectionPolicy()).Record().WithPolicy(Automatic);
+        Assert.Null(told.SeenByPrimary(FleetBuilder.Primary()).Lease);
+        Assert.Null(told.SeenByPrimary(null).Lease);
+        Assert.Null(told.SeenByPrimary(RunsUnder(Automatic) with { Generation = new Generation(0) }).Lease);
+        Assert.Null(told.SeenByPrimary(RunsUnder(Automatic) with { Role = VmRole.Shadow }).Lease);
+        Assert.Equal(Lease, Confirmed(told).Lease);
+        Assert.Null(Confirmed(told).SeenByPrimary(FleetBuilder.Primary()).Lease);
+    }
+
+    [Fact]
+    public void A_lease_of_an_earlier_policy_does_not_stand_for_one_that_is_not_in_force_yet()
+    {
+        var told = Pair(new ProtectionPolicy()).Record().WithPolicy(Automatic);
+        Assert.Null(told.SeenByPrimary(RunsUnder(Automatic with { Lease = TimeSpan.FromSeconds(2) })).Lease);
     }
 
     [Fact]
