@@ -91,9 +91,13 @@ public sealed partial class FleetService
     {
         var errors = PolicyRules.Check(policy);
         if (errors.Count > 0) return Problems.Invalid(errors);
-        return Change(
-            name, vm => vm.Policy == policy ? vm : vm.WithPolicy(policy),
-            policy.Enabled ? "vm.protect" : "vm.unprotect", "its policy was set");
+        return Change(name, vm =>
+        {
+            if (vm.Policy == policy) return vm;
+            // An action under way counts on the pair, and on its replication, as they are.
+            if (vm.Policy.Enabled != policy.Enabled && WhyBusy(vm) is { } busy) return busy;
+            return vm.WithPolicy(policy);
+        }, policy.Enabled ? "vm.protect" : "vm.unprotect", "its policy was set");
     }
 
     /// <summary>Adds devices; those that it has already are left as they are.</summary>
