@@ -18,8 +18,8 @@ public static class ActionPlanner
                 : Finish(vm, pending, result);
         }
 
-        if (ConcludedSwap(fleet, vm, pending, utcNow) is { } concluded) return Finish(vm, pending, concluded);
-        var waited = utcNow - pending.Started;
+        if (ConcludedSwap(fleet, vm, pending) is { } concluded) return Finish(vm, pending, concluded);
+        var waited = Waited(fleet, vm, pending);
         return waited < FleetTimes.ActionTimeout(pending.Action.Kind) ? null : Finish(vm, pending, Failed(
             pending,
             $"{pending.Target} gave no result within {waited.TotalSeconds:0} s; what it did shows in the status"));
@@ -53,15 +53,17 @@ public static class ActionPlanner
         ResultOn(fleet, pending.Target, vm.Name, pending.Action.Id)
         ?? (pending.Action.Kind == VmActionKind.Swap ? null : ResultOn(fleet, vm.Primary, vm.Name, pending.Action.Id));
 
+    private static TimeSpan Waited(FleetState fleet, VmRecord vm, PendingAction pending) =>
+        fleet.ActionAge(vm.Name, pending.Action.Id) ?? TimeSpan.Zero;
+
     private static VmActionResult? ResultOn(FleetState fleet, HostId host, VmId vm, string action) =>
         fleet.StatusOn(host, vm)?.Results.FirstOrDefault(result => result.Id == action);
 
     // The old primary may die after the fence was won: the swap is done all the same, only nobody tells its times.
-    private static VmActionResult? ConcludedSwap(
-        FleetState fleet, VmRecord vm, PendingAction pending, DateTimeOffset utcNow)
+    private static VmActionResult? ConcludedSwap(FleetState fleet, VmRecord vm, PendingAction pending)
     {
         if (pending.Action.Kind != VmActionKind.Swap || vm.Ownership.Generation == pending.Generation) return null;
-        if (utcNow - pending.Started < FleetTimes.SwapResultGrace) return null;
+        if (Waited(fleet, vm, pending) < FleetTimes.SwapResultGrace) return null;
         var status = fleet.StatusOn(vm.Primary, vm.Name);
         if (status is not { Guest: GuestState.Running } || status.Generation != vm.Ownership.Generation) return null;
         if (vm.Primary == pending.Target) return Failed(pending, $"{pending.Target} won the VM back and runs it");

@@ -13,6 +13,7 @@ public sealed class FleetState
     private readonly SortedDictionary<string, VmRecord> _vms = new(StringComparer.Ordinal);
     private readonly Dictionary<HostId, SortedSet<string>> _vmsByHost = [];
     private readonly Dictionary<HostId, long> _reservedBytes = [];
+    private readonly Dictionary<VmId, (string Id, TimeSpan Since)> _lastActions = [];
 
     /// <summary>The time of what happens now, on the controller's monotonic clock. Never goes back.</summary>
     public TimeSpan Now { get; private set; }
@@ -41,8 +42,10 @@ public sealed class FleetState
     /// <summary>Adds the VM or replaces what was known of it.</summary>
     public void Put(VmRecord vm)
     {
-        Remove(vm.Name);
+        Unindex(vm.Name);
         _vms[vm.Name.Value] = vm;
+        if (vm.Action is { } pending && ActionAge(vm.Name, pending.Action.Id) is null)
+            _lastActions[vm.Name] = (pending.Action.Id, Now);
         foreach (var host in HostsOf(vm))
         {
             if (!_vmsByHost.TryGetValue(host, out var vms))
@@ -55,12 +58,8 @@ public sealed class FleetState
     /// <summary>Forgets the VM.</summary>
     public void Remove(VmId name)
     {
-        if (!_vms.Remove(name.Value, out var old)) return;
-        foreach (var host in HostsOf(old))
-        {
-            _vmsByHost[host].Remove(name.Value);
-            _reservedBytes[host] -= old.Definition.MemoryBytes;
-        }
+        Unindex(name);
+        _lastActions.Remove(name);
     }
 
     /// <summary>Forgets the host.</summary>
@@ -85,6 +84,23 @@ public sealed class FleetState
     /// </summary>
     public long ReservedBytes(HostId host) => _reservedBytes.GetValueOrDefault(host);
 
+    /// <summary>
+    /// How long ago the action was first seen here; null: it is not the VM's newest, or older than this controller.
+    /// Unlike <see cref="PendingAction.Started"/> it does not jump when somebody sets the clock.
+    /// </summary>
+    public TimeSpan? ActionAge(VmId vm, string id) =>
+        _lastActions.TryGetValue(vm, out var last) && last.Id == id ? Now - last.Since : null;
+
     /// <summary>What the host's agent last said of the VM; null: nothing.</summary>
     public VmStatus? StatusOn(HostId host, VmId vm) => Host(host)?.Vms.GetValueOrDefault(vm);
+
+    private void Unindex(VmId name)
+    {
+        if (!_vms.Remove(name.Value, out var old)) return;
+        foreach (var host in HostsOf(old))
+        {
+            _vmsByHost[host].Remove(name.Value);
+            _reservedBytes[host] -= old.Definition.MemoryBytes;
+        }
+    }
 }

@@ -56,7 +56,7 @@ public static class TakeoverPlanner
     internal static VmPlan? BeginAutomatic(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
     {
         if (vm.Policy.Takeover != TakeoverMode.Automatic || vm.Power != DesiredPower.Running) return null;
-        if (vm.Action is not null || vm.Shadow is null || TriedLately(vm, utcNow)) return null;
+        if (vm.Action is not null || vm.Shadow is null || TriedLately(fleet, vm)) return null;
         var verdict = MayTry(fleet, vm, saidOff: null);
         if (!verdict.Allowed) return null;
         string id = $"auto-{vm.Ownership.Generation.Value}-{utcNow.ToUnixTimeMilliseconds()}";
@@ -133,10 +133,10 @@ public static class TakeoverPlanner
 
     // A refused consent is not asked for again at once: the shadow says what it heard, and hears no less a moment
     // later.
-    private static bool TriedLately(VmRecord vm, DateTimeOffset utcNow) =>
+    private static bool TriedLately(FleetState fleet, VmRecord vm) =>
         vm.History.Count > 0 && vm.History[^1] is { Result.Succeeded: false } last
         && last.Pending.Action.Kind is VmActionKind.TakeoverConsent or VmActionKind.Takeover
-        && utcNow - last.Pending.Started < Policy.FleetTimes.TakeoverRetry;
+        && fleet.ActionAge(vm.Name, last.Pending.Action.Id) < Policy.FleetTimes.TakeoverRetry;
 
     private static EpochNumber Newer(EpochNumber one, EpochNumber other) => one > other ? one : other;
 }

@@ -18,7 +18,10 @@ internal sealed class FleetBuilder
 
     public List<FenceClaim> Claims { get; } = [];
 
-    public DateTimeOffset UtcNow => Start + Fleet.Now;
+    public DateTimeOffset UtcNow => Start + Fleet.Now + ClockSet;
+
+    /// <summary>By how much somebody has set the wall clock meanwhile.</summary>
+    public TimeSpan ClockSet { get; set; }
 
     /// <summary>A host that is heard; its domains are its own unless named.</summary>
     public FleetBuilder Host(

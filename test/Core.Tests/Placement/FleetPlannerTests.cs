@@ -324,6 +324,19 @@ public sealed class FleetPlannerTests
         Assert.Contains("a gave no result", result.Detail);
     }
 
+    [Theory]
+    [InlineData(-1000)]
+    [InlineData(1000)]
+    public void An_action_ends_at_its_time_however_the_wall_clock_is_set(int days)
+    {
+        var fleet = Three().Vm("v", "a").Settle();
+        fleet.Change(vm => vm with { Action = Pending(VmActionKind.Sync, fleet) });
+        fleet.ClockSet = TimeSpan.FromDays(days);
+        var most = FleetTimes.ActionTimeout(VmActionKind.Sync) - TimeSpan.FromSeconds(1);
+        Assert.NotNull(fleet.Pass(most, "a", "b", "c").Settle().Record().Action);
+        Assert.Null(fleet.Pass(TimeSpan.FromSeconds(1), "a", "b", "c").Settle().Record().Action);
+    }
+
     [Fact]
     public void The_old_primary_of_a_swap_keeps_the_action_until_it_has_told_the_result()
     {

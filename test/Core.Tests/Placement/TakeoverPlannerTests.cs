@@ -121,6 +121,7 @@ public sealed class TakeoverPlannerTests
         fleet.Report("b", FleetBuilder.Shadow(results: Consent(fleet, TimeSpan.Zero, given: false))).Settle();
         Assert.Null(fleet.Record().Action);
         Assert.Equal(new Generation(1), fleet.Record().Ownership.Generation);
+        fleet.ClockSet = TimeSpan.FromDays(-1);
         fleet.Pass(FleetTimes.TakeoverRetry, "b", "c").Settle();
         Assert.NotNull(fleet.Record().Action);
     }
