@@ -27,6 +27,15 @@ internal static class HttpExchange
         {
             return Problems.TooLarge;
         }
+        catch (BadHttpRequestException exception)
+        {
+            return Problems.Invalid(exception.Message) with { Status = exception.StatusCode };
+        }
+        catch (IOException exception)
+        {
+            // The body may end before the request counts as aborted.
+            throw new OperationCanceledException("the caller hung up", exception);
+        }
 
         var bytes = body.GetBuffer().AsSpan(0, (int)body.Length);
         var value = FleetJson.TryDeserialize<T>(bytes.IsEmpty ? "{}"u8 : bytes, out string error);
