@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using Umbra.Agent.Links;
 using Umbra.Agent.State;
@@ -46,7 +48,8 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     private ShadowSession? _session;
     private PairConnection? _connection;
     private Standby? _standby;
-    private Task _standbyWork = Task.CompletedTask;
+    private Task<Standby?> _standbyWork = Task.FromResult<Standby?>(null);
+    private long _standbyTicket;
     private string _lastAction = "";
     private Generation _refused;
     private TimeSpan _refusedAt;
@@ -125,7 +128,9 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         _mailbox.Post(static () => { });
         await _ended.Task;
         await _standbyWork;
-        if (_standby is not null) await _standby.KillAsync();
+        // One that was told to run is the VM, also where the keeper could not take it any more: the next agent does.
+        if (_isOwner) _standby?.Dispose();
+        else if (_standby is not null) await _standby.KillAsync();
         _standby = null;
         _media.Dispose();
     }
@@ -329,6 +334,7 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
 
         Standby? old = _standby;
         _standby = null;
+        _standbyTicket = ticket;
         _standbyWork = PrepareAsync(_standbyWork, old, definition, ticket);
     }
 
@@ -382,20 +388,40 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
 
     void IShadowEffects.Report(string kind, string text) => _services.Report(kind, _paths.Vm, text);
 
-    private async Task PrepareAsync(Task before, Standby? old, VmDefinition definition, long ticket)
+    /// <summary>The newest standby, once those before it are gone: they share taps, RAM and disks.</summary>
+    private async Task<Standby?> PrepareAsync(
+        Task<Standby?> before, Standby? old, VmDefinition definition, long ticket)
     {
-        await before.ConfigureAwait(false);
-        if (old is not null) await old.KillAsync().ConfigureAwait(false);
-        if (_stop.IsCancellationRequested) return;
-        (Standby? standby, string error) = await Standby.StartAsync(_services, _paths, definition,
-            CancellationToken.None)
-            .ConfigureAwait(false);
-        if (standby is not null && _stop.IsCancellationRequested) await standby.KillAsync().ConfigureAwait(false);
-        else _mailbox.Post(new Prepared(ticket, standby, error));
+        await Task.Yield();
+        Standby? standby = null;
+        string error = "";
+        try
+        {
+            Standby? earlier = await before;
+            if (earlier is not null && earlier != old) await earlier.KillAsync();
+            if (old is not null) await old.KillAsync();
+            if (_stop.IsCancellationRequested) return null;
+            (standby, error) = await Standby.StartAsync(_services, _paths, definition, CancellationToken.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException
+            or TimeoutException or InvalidOperationException or Win32Exception)
+        {
+            error = e.Message;
+        }
+
+        if (standby is not null && _stop.IsCancellationRequested)
+        {
+            await standby.KillAsync();
+            return null;
+        }
+
+        _mailbox.Post(new Prepared(ticket, standby, error));
+        return standby;
     }
 
     private void OnPrepared(Prepared prepared)
     {
+        if (prepared.Ticket != _standbyTicket) return; // the one that was asked for since ends it
         _standby = prepared.Standby;
         Keep();
         CallOutcome outcome = _standby is null ? CallOutcome.Failed(prepared.Error) : CallOutcome.Done;

@@ -67,6 +67,10 @@ internal sealed class Standby : IDisposable
     {
         if (HostTaps.Set(Definition, up: true) is { } error) return CallOutcome.Failed(error.Message);
         QmpOutcome<QmpNothing> running = RunControl.Resume(Qemu.Monitor, RunDeadline);
+        // Without an answer it may run or not. Another standby in its place would run on what this one has written
+        // since: so it is asked again, which is harmless when it runs, as long as it lives.
+        while (running.Status == QmpStatus.TimedOut && Qemu.IsAlive)
+            running = RunControl.Resume(Qemu.Monitor, RunDeadline);
         if (!running.IsOk) return CallOutcome.Failed(running.Description);
         // QEMU has sent one round by itself; switches that were busy get some more. Not waited for.
         if (Definition.Nics.Count > 0) _ = Qemu.Monitor.ExecuteAsync(QmpCommands.AnnounceSelf());

@@ -93,8 +93,10 @@ internal sealed class PrimaryVm : IAsyncDisposable
     public static async Task<(PrimaryVm? Vm, string Error)> AttachAsync(
         AgentServices services, VmPaths paths, Assignment assignment, CancellationToken stop)
     {
+        AttachTarget target = assignment.Attach!;
+        string[] wanted = target.SecondQmpPath is { } second ? [target.QmpPath, second] : [target.QmpPath];
         Outcome<AttachedVm> read = await QemuAttach.ReadAsync(
-            assignment.Attach!.ProcessId, assignment.Vm.Name, AttachDeadline, stop);
+            target.ProcessId, assignment.Vm.Name, AttachDeadline, wanted, stop);
         if (!read.IsOk) return (null, read.Error.Message);
         if (read.Value is not { Definition: { } definition, Paths: { } files })
             return (null, "it cannot be protected: " + string.Join("; ", read.Value.Refusals));
@@ -187,13 +189,13 @@ internal sealed class PrimaryVm : IAsyncDisposable
         wanted = placed;
         if (VmFiles.CreateImages(wanted, _paths) is { } missing) return missing;
         if (HostTaps.Prepare(wanted, up: true) is { } tapError) return tapError;
+        // No epoch in between: it would have the new device's state and the old configuration. What follows begins anew.
+        if (_runner is not null) await _runner.DisposeAsync();
+        _runner = null;
         QmpOutcome<QmpNothing> changed = await QemuDevices.ChangeAsync(
             Qemu.Monitor, before, wanted, VmFiles.HostPaths(wanted, _paths, Record.OwnImages), AttachDeadline);
         if (!changed.IsOk) return changed.Description;
         Keep(known => known with { Assignment = known.Assignment with { Vm = wanted } });
-        // Replication begins anew, with the new devices in its configuration.
-        if (_runner is not null) await _runner.DisposeAsync();
-        _runner = null;
         HaveGuarded();
         return "";
     }

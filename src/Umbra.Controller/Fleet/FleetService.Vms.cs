@@ -81,10 +81,19 @@ public sealed partial class FleetService
     /// <summary>Turns it on or off.</summary>
     public Outcome<VmChange> SetPower(VmId name, DesiredPower power) => Change(name, vm =>
     {
-        if (vm.Power == power) return vm;
+        if (vm.Power == power)
+        {
+            return power == DesiredPower.Running && IsOff(vm)
+                ? Problems.Refused("it has ended by itself", $"run 'umbra vm stop {name}' and start it again")
+                : vm;
+        }
+
         if (WhyBusy(vm) is { } busy) return busy;
         return vm with { Power = power, Changes = vm.Changes + 1 };
     }, power == DesiredPower.Running ? "vm.starting" : "vm.stopping", "an operator asked for it");
+
+    private bool IsOff(VmRecord vm) =>
+        _fleet.StatusOn(vm.Primary, vm.Name) is { Guest: GuestState.ShutDown or GuestState.Dead };
 
     /// <summary>Protects it in another way, or not at all.</summary>
     public Outcome<VmChange> SetPolicy(VmId name, ProtectionPolicy policy)
