@@ -76,7 +76,7 @@ public sealed class PairListener : IAsyncDisposable
         }
     }
 
-    /// <summary>Null where a connection could not be taken: too many files are open, say. Others may be later.</summary>
+    /// <summary>Null where a connection could not be taken: too many files are open, say.</summary>
     private async Task<Socket?> TryAcceptAsync()
     {
         try

@@ -189,7 +189,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
         wanted = placed;
         if (VmFiles.CreateImages(wanted, _paths) is { } missing) return missing;
         if (HostTaps.Prepare(wanted, up: true) is { } tapError) return tapError;
-        // No epoch in between: it would have the new device's state and the old configuration. What follows begins anew.
+        // No epoch in between: it would have the new device's state and the old configuration.
         if (_runner is not null) await _runner.DisposeAsync();
         _runner = null;
         QmpOutcome<QmpNothing> changed = await QemuDevices.ChangeAsync(

@@ -16,7 +16,9 @@ internal static class VmAttachCommand
         new("--pid") { Description = "Its QEMU's process id", Required = true };
     private static readonly Option<string> Qmp = new("--qmp")
     {
-        Description = "The QMP socket of it to use first; it needs three that nobody else uses", HelpName = "SOCK", Required = true,
+        Description = "The QMP socket of it to use first; it needs three that nobody else uses",
+        HelpName = "SOCK",
+        Required = true,
     };
 
     private static readonly Option<string?> SecondQmp = new("--qmp2")

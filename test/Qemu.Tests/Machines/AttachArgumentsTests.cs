@@ -14,7 +14,8 @@ public sealed class AttachArgumentsTests
         + "-vga none -display none -drive file=/d.qcow2,if=none,id=x,format=qcow2 "
         + "-device virtio-blk-pci,drive=x,id=vda,"
         + "serial=abc -device pcie-root-port,id=p0,chassis=1 -chardev socket,id=q,path=/q1,server=on,wait=off "
-        + "-mon chardev=q,mode=control -qmp unix:/q2,server=on,wait=off -qmp unix:/q3,server=on,wait=off -serial stdio -rtc base=utc --no-reboot";
+        + "-mon chardev=q,mode=control -qmp unix:/q2,server=on,wait=off "
+        + "-qmp unix:/q3,server=on,wait=off -serial stdio -rtc base=utc --no-reboot";
 
     [Fact]
     public void A_protectable_command_line_is_understood()
