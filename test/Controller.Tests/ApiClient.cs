@@ -11,6 +11,8 @@ namespace Umbra.Controller.Tests;
 /// <summary>A bare HTTPS client of the controller, with whatever certificate the test gives it.</summary>
 internal sealed class ApiClient : IDisposable
 {
+    private const int LongBody = 64 * 1024;
+
     private readonly HttpClient _http;
 
     public ApiClient(string url, X509Certificate2? certificate)
@@ -64,6 +66,8 @@ internal sealed class ApiClient : IDisposable
     {
         using var request = new HttpRequestMessage(method, path);
         if (body is not null) request.Content = new ByteArrayContent(body);
+        // A body that is refused for its length must not be on its way when the controller closes the connection.
+        request.Headers.ExpectContinue = body?.Length > LongBody;
         using var response = await _http.SendAsync(request);
         return (response.StatusCode, await response.Content.ReadAsByteArrayAsync());
     }
