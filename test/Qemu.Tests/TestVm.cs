@@ -35,7 +35,10 @@ public sealed class TestVm : IAsyncDisposable
     {
         string directory = System.IO.Directory.CreateDirectory(Path.Combine(Directory, side)).FullName;
         var taps = vm.Nics.ToDictionary(n => n.Id, n => "none");
-        HostPaths paths = HostPaths.Under(vm, directory, directory, directory, taps, isShadow: true);
+        HostPaths paths = HostPaths.Under(vm, directory, directory, directory, taps, isShadow: true) with
+        {
+            GuardSocket = Path.Combine(directory, "guard"),
+        };
         foreach (DiskDefinition disk in vm.Disks)
         {
             using FileStream image = File.Open(paths.Disks[disk.Id].Path, FileMode.OpenOrCreate);

@@ -33,6 +33,27 @@ public sealed class TakeoverTests(FaultBed bed)
     }
 
     [Fact]
+    public async Task A_qemu_that_lives_and_does_not_answer_is_not_called_dead()
+    {
+        await bed.BeginAsync();
+        VmView before = await bed.ViewAsync();
+        LabHost host = bed.Lab.Host(before.Primary);
+        int process = before.PrimaryStatus!.ProcessId;
+        Copies.Signal(process, "STOP");
+        host.KillAgent();
+        host.StartAgent();
+        VmView silent = await bed.WaitAsync(
+            "to be known as not answering", vm => vm.Reason.Contains("cannot be reached", StringComparison.Ordinal));
+        FaultBed.Say($"{silent.Guest}: {silent.Reason}");
+        CommandResult refused = await bed.Lab.TryUmbraAsync("takeover", FaultBed.Vm.Value);
+        Assert.NotEqual(0, refused.ExitCode);
+        Copies.Signal(process, "CONT");
+        VmView after = await bed.HealedAsync(before.PrimaryStatus.Sync.Acknowledged);
+        Assert.Equal((before.Primary, before.Generation), (after.Primary, after.Generation));
+        await bed.EndAsync(GapMax);
+    }
+
+    [Fact]
     public async Task A_dead_qemu_is_taken_over_by_its_last_acknowledged_epoch()
     {
         await bed.BeginAsync();
