@@ -63,7 +63,7 @@ public sealed class GuardProcess : IDisposable
                 foreach (GuardedVm vm in _book.Vms.ToArray()) OnAgentGone(vm);
             }
 
-            foreach (GuardedVm vm in _book.Vms.ToArray()) EnforceLease(vm);
+            foreach (GuardedVm vm in _book.Vms.ToArray()) EnforceLease(vm, agentGone);
             if (!agentGone && _pulse is not null && _pulseWatch.IsSilent(_pulse.Value, BootClock.Now)) OnSilence();
         }
     }
@@ -116,7 +116,7 @@ public sealed class GuardProcess : IDisposable
 
     private void OnAgentGone(GuardedVm vm)
     {
-        for (int i = 0; !vm.Held && IsMine(vm) && i < TriesMax && !Monitor(vm).TryResume(); i++) Thread.Sleep(TryPause);
+        for (int i = 0; vm.MayRun(BootClock.Now) && IsMine(vm) && i < TriesMax && !Monitor(vm).TryResume(); i++) Thread.Sleep(TryPause);
     }
 
     /// <summary>
@@ -132,9 +132,13 @@ public sealed class GuardProcess : IDisposable
             !vm.Held && Monitor(vm).IsReady && Monitor(vm).IsInBarrier())) _agent?.Kill(ProcessHandle.SignalKill);
     }
 
-    private void EnforceLease(GuardedVm vm)
+    /// <summary>
+    /// While the agent lives a VM that was stopped is guarded on: the agent may be heard again, and let it run under a
+    /// new deadline.
+    /// </summary>
+    private void EnforceLease(GuardedVm vm, bool agentGone)
     {
-        if (vm.Held || vm.RunDeadline is not { } deadline) return;
+        if (!vm.IsArmed) return;
         if (!IsMine(vm))
         {
             // Another guard is in charge, and needs the monitor.
@@ -143,10 +147,12 @@ public sealed class GuardProcess : IDisposable
             return;
         }
 
-        if (BootClock.Now < deadline) return;
+        if (BootClock.Now < vm.RunDeadline) return;
         HeldFile.Write(vm.Directory, new HeldMark(HeldReason.Lease, vm.Generation, ""));
         Monitor(vm).Yank(vm.Disks);
         if (!Monitor(vm).TryPause()) Kill(vm.Process);
+        _book.NoteStopped(vm.Vm);
+        if (!agentGone) return;
         _book.Forget(vm.Vm);
         Drop(vm);
     }

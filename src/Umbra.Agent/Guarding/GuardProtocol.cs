@@ -18,6 +18,15 @@ public sealed record GuardedVm(
 
     /// <summary>When it must be paused, on <see cref="Umbra.Linux.Machine.BootClock"/>; null: never.</summary>
     public TimeSpan? RunDeadline { get; init; }
+
+    /// <summary>The deadline for which the guard has stopped it; null: none since it was last released.</summary>
+    public TimeSpan? StoppedFor { get; init; }
+
+    /// <summary>Whether there is a deadline at which the guard still has to stop it.</summary>
+    public bool IsArmed => !Held && RunDeadline is not null && RunDeadline != StoppedFor;
+
+    /// <summary>Whether it may run at <paramref name="now"/> without an agent that knows better.</summary>
+    public bool MayRun(TimeSpan now) => !Held && StoppedFor is null && !(RunDeadline <= now);
 }
 
 /// <summary>
@@ -39,8 +48,8 @@ public sealed class GuardBook
     /// <summary>All VMs.</summary>
     public IEnumerable<GuardedVm> Vms => _vms.Values;
 
-    /// <summary>The earliest deadline of a VM that is not held; null when there is none.</summary>
-    public TimeSpan? NextDeadline => _vms.Values.Where(v => !v.Held).Min(v => v.RunDeadline);
+    /// <summary>The earliest deadline at which a VM has to be stopped; null when there is none.</summary>
+    public TimeSpan? NextDeadline => _vms.Values.Where(v => v.IsArmed).Min(v => v.RunDeadline);
 
     /// <summary>The line that makes a guard know <paramref name="vm"/>.</summary>
     public static string WatchLine(GuardedVm vm) =>
@@ -76,7 +85,7 @@ public sealed class GuardBook
             case "hold":
                 return Put(vm with { Held = true });
             case "release":
-                return Put(vm with { Held = false });
+                return Put(vm with { Held = false, StoppedFor = null });
             case "deadline" when words.Length == 3 && words[2] == "never":
                 return Put(vm with { RunDeadline = null });
             case "deadline" when words.Length == 3
@@ -92,6 +101,22 @@ public sealed class GuardBook
 
     /// <summary>Whether the VM is one to look after.</summary>
     public bool Knows(VmId vm) => _vms.ContainsKey(vm.Value);
+
+    /// <summary>The VM; null when it is none to look after.</summary>
+    public GuardedVm? Find(VmId vm) => _vms.GetValueOrDefault(vm.Value);
+
+    /// <summary>The VMs that have to be stopped at <paramref name="now"/>, because their leases are over.</summary>
+    public IReadOnlyList<GuardedVm> Expired(TimeSpan now) =>
+        [.. _vms.Values.Where(v => v.IsArmed && v.RunDeadline <= now)];
+
+    /// <summary>
+    /// The VM was stopped at its deadline. It stays in the book: a later deadline, or a release by an agent that was
+    /// heard again, arms the guard anew.
+    /// </summary>
+    public void NoteStopped(VmId vm)
+    {
+        if (Find(vm) is { } known) Put(known with { StoppedFor = known.RunDeadline });
+    }
 
     /// <summary>The VM needs no guard any more.</summary>
     public void Forget(VmId vm) => _vms.Remove(vm.Value);

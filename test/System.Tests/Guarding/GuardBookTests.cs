@@ -55,6 +55,39 @@ public sealed class GuardBookTests
     }
 
     [Fact]
+    public void A_vm_that_was_stopped_by_its_lease_is_stopped_again_when_a_later_deadline_passes()
+    {
+        TimeSpan first = TimeSpan.FromSeconds(90);
+        TimeSpan second = TimeSpan.FromSeconds(120);
+        _book.Take(GuardBook.WatchLine(Web));
+        _book.Take(GuardBook.DeadlineLine(Web.Vm, first));
+        Assert.Empty(_book.Expired(first - TimeSpan.FromTicks(1)));
+        Assert.Equal(Web.Vm, Assert.Single(_book.Expired(first)).Vm);
+        _book.NoteStopped(Web.Vm);
+        Assert.Empty(_book.Expired(second));
+        Assert.Null(_book.NextDeadline);
+        _book.Take(GuardBook.DeadlineLine(Web.Vm, second));
+        _book.Take("release\tweb");
+        Assert.Equal(second, _book.NextDeadline);
+        Assert.Equal(Web.Vm, Assert.Single(_book.Expired(second)).Vm);
+    }
+
+    [Fact]
+    public void A_vm_that_was_stopped_by_its_lease_is_not_resumed_until_it_is_released()
+    {
+        var deadline = TimeSpan.FromSeconds(90);
+        _book.Take(GuardBook.WatchLine(Web));
+        _book.Take(GuardBook.DeadlineLine(Web.Vm, deadline));
+        Assert.True(_book.Find(Web.Vm)!.MayRun(deadline - TimeSpan.FromTicks(1)));
+        Assert.False(_book.Find(Web.Vm)!.MayRun(deadline));
+        _book.NoteStopped(Web.Vm);
+        _book.Take(GuardBook.DeadlineLine(Web.Vm, deadline * 2));
+        Assert.False(_book.Find(Web.Vm)!.MayRun(deadline));
+        _book.Take("release\tweb");
+        Assert.True(_book.Find(Web.Vm)!.MayRun(deadline));
+    }
+
+    [Fact]
     public void A_pulse_line_names_file_and_process()
     {
         Assert.Equal("/dev/shm/pulse", GuardBook.TakePulse(GuardBook.PulseLine("/dev/shm/pulse", 42), out int process));
