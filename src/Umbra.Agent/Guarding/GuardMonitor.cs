@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Umbra.Linux.Machine;
 using Umbra.Qemu.Disks;
 
 namespace Umbra.Agent.Guarding;
@@ -9,12 +10,18 @@ namespace Umbra.Agent.Guarding;
 /// <summary>
 /// A guard's own connection to a VM's monitor, made while all is well: when QEMU's main loop hangs there is no making
 /// one. It tries again and again until it has one (an older guard may hold it), reads all events away, and takes
-/// out-of-band commands, which QEMU follows also while it hangs.
+/// out-of-band commands, which QEMU follows also while it hangs. One thread at a time speaks to it.
 /// </summary>
 internal sealed class GuardMonitor : IDisposable
 {
-    /// <summary>How long a monitor may take for an answer: part of the margin between a lease and a takeover.</summary>
-    public static readonly TimeSpan Deadline = TimeSpan.FromMilliseconds(500);
+    /// <summary>
+    /// How long a monitor may take for the answers to what is asked at once. Meanwhile no lease is looked after, so it
+    /// is a part of the margin between a lease and a takeover.
+    /// </summary>
+    public static readonly TimeSpan AnswerMax = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>A monitor whose buffer is full for longer is not spoken to.</summary>
+    private static readonly TimeSpan SendMax = TimeSpan.FromMilliseconds(20);
 
     /// <summary>States in which an agent's barrier leaves a VM.</summary>
     private static readonly string[] BarrierStates = ["paused", "save-vm", "finish-migrate", "postmigrate"];
@@ -22,13 +29,14 @@ internal sealed class GuardMonitor : IDisposable
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(20);
 
     private readonly string _socketPath;
-    private readonly Lock _lock = new();
     private readonly ManualResetEventSlim _ready = new();
     private readonly AutoResetEvent _answered = new(false);
     private volatile Socket? _socket;
     private volatile Answer? _answer;
     private volatile bool _isGone;
     private volatile bool _isClosed;
+    private volatile bool _stopSeen;
+    private int _pauseId;
     private int _newestId;
 
     /// <summary>A connection to the monitor at <paramref name="socketPath"/>, as soon as it is to be had.</summary>
@@ -44,24 +52,46 @@ internal sealed class GuardMonitor : IDisposable
     /// <summary>Whether there is a connection.</summary>
     public bool IsReady => _ready.IsSet;
 
+    /// <summary>Asks how the VM stands, for <see cref="IsInBarrier"/>; 0: it cannot be asked.</summary>
+    public int AskStatus() => Begin("query-status");
+
     /// <summary>Whether the VM stands still as an agent's barrier leaves it.</summary>
-    public bool IsInBarrier() => Ask("query-status") is { } answer
+    /// <param name="asked">What <see cref="AskStatus"/> returned.</param>
+    /// <param name="until">When the wait for the answer ends (<see cref="BootClock"/>).</param>
+    public bool IsInBarrier(int asked, TimeSpan until) => Finish(asked, until) is { } answer
         && answer.TryGetProperty("status", out JsonElement status) && BarrierStates.Contains(status.GetString());
 
     /// <summary>
     /// Resumes the VM if an agent's barrier left it paused. True when nothing is left to do: it runs, its process is
-    /// gone, or it is in a state that only a person or an agent may change.
+    /// gone, or it is in a state that only a person or an agent may change. Within <see cref="AnswerMax"/>.
     /// </summary>
     public bool TryResume()
     {
         if (_isGone) return true;
-        if (Ask("query-status") is not { } answer) return false;
+        TimeSpan until = BootClock.Now + AnswerMax;
+        if (Finish(AskStatus(), until) is not { } answer) return false;
         if (answer.GetProperty("running").GetBoolean()) return true;
-        return !BarrierStates.Contains(answer.GetProperty("status").GetString()) || Ask("cont") is not null;
+        return !BarrierStates.Contains(answer.GetProperty("status").GetString())
+            || Finish(Begin("cont"), until) is not null;
     }
 
-    /// <summary>Pauses the VM; true when its vCPUs are stopped or its process is gone.</summary>
-    public bool TryPause() => _isGone || Ask("stop") is not null;
+    /// <summary>Begins to pause the VM, without waiting; <see cref="HasPaused"/> tells when it stands still.</summary>
+    public void BeginPause()
+    {
+        _stopSeen = false;
+        _pauseId = Begin("stop");
+    }
+
+    /// <summary>
+    /// Whether what <see cref="BeginPause"/> began is done: the vCPUs are stopped (QEMU says so by an event before it
+    /// flushes disks and answers) or the process is gone. Tells a monitor that was not ready as soon as it is.
+    /// </summary>
+    public bool HasPaused()
+    {
+        if (_isGone || _stopSeen) return true;
+        if (_pauseId == 0) _pauseId = Begin("stop");
+        return _pauseId != 0 && _answer is { Value: not null } answer && answer.Id == _pauseId;
+    }
 
     /// <summary>Cuts the connections of a VM's mirrors: writes that hang on a server that stands still go on.</summary>
     public void Yank(int disks)
@@ -113,7 +143,7 @@ internal sealed class GuardMonitor : IDisposable
         if (_isClosed) return;
         socket.Connect(new UnixDomainSocketEndPoint(_socketPath));
         _isGone = false;
-        socket.SendTimeout = (int)Deadline.TotalMilliseconds;
+        socket.SendTimeout = (int)SendMax.TotalMilliseconds;
         using var stream = new NetworkStream(socket);
         using var reader = new StreamReader(stream, Encoding.UTF8);
         if (reader.ReadLine() is null) return;
@@ -125,7 +155,12 @@ internal sealed class GuardMonitor : IDisposable
     {
         using var document = JsonDocument.Parse(line);
         JsonElement root = document.RootElement;
-        if (!root.TryGetProperty("id", out JsonElement id)) return; // an event
+        if (!root.TryGetProperty("id", out JsonElement id))
+        {
+            TakeEvent(root);
+            return;
+        }
+
         bool done = root.TryGetProperty("return", out JsonElement value);
         if (id.GetInt32() == -1) _ready.Set();
         if (id.GetInt32() <= 0) return;
@@ -133,22 +168,33 @@ internal sealed class GuardMonitor : IDisposable
         _answered.Set();
     }
 
-    /// <summary>What a command returned; null when it failed, or there was no answer in time.</summary>
-    private JsonElement? Ask(string command)
+    private void TakeEvent(JsonElement root)
     {
-        lock (_lock)
-        {
-            if (!_ready.Wait(Deadline)) return null;
-            int id = ++_newestId;
-            string number = id.ToString(CultureInfo.InvariantCulture);
-            if (!TrySend($$"""{"execute":"{{command}}","id":{{number}}}""" + "\n")) return null;
-            while (_answered.WaitOne(Deadline))
-            {
-                if (_answer is { } answer && answer.Id == id) return answer.Value;
-            }
+        if (!root.TryGetProperty("event", out JsonElement name)) return;
+        if (name.ValueEquals("STOP")) _stopSeen = true;
+        else if (name.ValueEquals("RESUME")) _stopSeen = false;
+    }
 
-            return null;
+    /// <summary>Sends a command and returns its id; 0 when there is no connection to send it by.</summary>
+    private int Begin(string command)
+    {
+        if (!IsReady) return 0;
+        int id = ++_newestId;
+        string number = id.ToString(CultureInfo.InvariantCulture);
+        return TrySend($$"""{"execute":"{{command}}","id":{{number}}}""" + "\n") ? id : 0;
+    }
+
+    /// <summary>What a command returned; null when it failed, or there was no answer in time.</summary>
+    private JsonElement? Finish(int id, TimeSpan until)
+    {
+        while (id != 0)
+        {
+            if (_answer is { } answer && answer.Id == id) return answer.Value;
+            TimeSpan left = until - BootClock.Now;
+            if (left <= TimeSpan.Zero || !_answered.WaitOne(left)) return null;
         }
+
+        return null;
     }
 
     private bool TrySend(string line)

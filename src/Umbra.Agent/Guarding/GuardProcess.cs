@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Umbra.Agent.State;
-using Umbra.Core.Epochs;
+using Umbra.Core.Basics;
 using Umbra.Linux;
 using Umbra.Linux.Machine;
 using Umbra.Linux.Processes;
@@ -17,18 +15,24 @@ namespace Umbra.Agent.Guarding;
 /// </summary>
 public sealed class GuardProcess : IDisposable
 {
-    /// <summary>How often a monitor is tried that the dying agent's kernel may still hold.</summary>
-    private const int TriesMax = 40;
+    /// <summary>How often a monitor is tried that the dying agent's kernel may still hold: 20 seconds.</summary>
+    private const int TriesMax = 800;
+
+    /// <summary>Most lines that are taken before the deadlines are looked at.</summary>
+    private const int LinesMax = 1024;
 
     private static readonly TimeSpan TryPause = TimeSpan.FromMilliseconds(25);
 
     private readonly GuardBook _book = new();
     private readonly PulseWatch _pulseWatch = new();
     private readonly Dictionary<string, GuardMonitor> _monitors = new(StringComparer.Ordinal);
-    private readonly BlockingCollection<string> _lines = new(boundedCapacity: 1024);
-    private readonly string _id = Environment.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    private readonly BlockingCollection<string> _lines = new(boundedCapacity: LinesMax);
+    private readonly Queue<(VmId Vm, int Tries)> _toResume = new();
+    private readonly GuardOwner _owner = new();
+    private readonly HeldMarker _marker = new();
     private PulseFile? _pulse;
     private ProcessHandle? _agent;
+    private bool _agentGone;
 
     /// <summary>Guards until the agent is gone and nothing is left to guard; the exit code.</summary>
     public static int Run()
@@ -44,6 +48,7 @@ public sealed class GuardProcess : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _marker.Dispose();
         foreach (GuardMonitor monitor in _monitors.Values) monitor.Dispose();
         _lines.Dispose();
         _pulse?.Dispose();
@@ -53,18 +58,16 @@ public sealed class GuardProcess : IDisposable
     private void Guard()
     {
         new Thread(ReadLines) { IsBackground = true, Name = "agent's lines" }.Start();
-        bool agentGone = false;
-        while (!agentGone || _book.NextDeadline is not null)
+        while (!_agentGone || _toResume.Count > 0 || _book.NextDeadline is not null)
         {
+            // All that was said is taken before a lease is enforced: a later deadline may be among it.
             if (WaitForLine() is { } line) Take(line);
-            else if (_lines.IsCompleted && !agentGone)
-            {
-                agentGone = true;
-                foreach (GuardedVm vm in _book.Vms.ToArray()) OnAgentGone(vm);
-            }
-
-            foreach (GuardedVm vm in _book.Vms.ToArray()) EnforceLease(vm, agentGone);
-            if (!agentGone && _pulse is not null && _pulseWatch.IsSilent(_pulse.Value, BootClock.Now)) OnSilence();
+            for (int i = 0; i < LinesMax && _lines.TryTake(out string? more); i++) Take(more);
+            if (_lines.IsCompleted && !_agentGone) OnAgentGone();
+            LetGo();
+            EnforceLeases();
+            ResumeNext();
+            if (!_agentGone && _pulse is not null && _pulseWatch.IsSilent(_pulse.Value, BootClock.Now)) OnSilence();
         }
     }
 
@@ -84,6 +87,7 @@ public sealed class GuardProcess : IDisposable
         TimeSpan wait = PulseWatch.LookInterval;
         if (_book.NextDeadline - BootClock.Now is { } left
             && left < wait) wait = left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        if (_toResume.Count > 0 && TryPause / _toResume.Count is var pause && pause < wait) wait = pause;
         if (_lines.TryTake(out string? line, wait)) return line;
         if (_lines.IsCompleted) Thread.Sleep(wait);
         return null;
@@ -106,17 +110,30 @@ public sealed class GuardProcess : IDisposable
             return;
         }
 
+        if (!vm.Held && vm.StoppedFor is null) _marker.Forgo(vm.Vm);
         if (!line.StartsWith("watch", StringComparison.Ordinal)) return;
         // From its first word about a VM on, this guard is the one in charge, and an older agent's guard lets go.
-        File.WriteAllText(OwnerFile(vm), _id);
+        _owner.Claim(vm);
         if (_monitors.TryGetValue(vm.Vm.Value, out GuardMonitor? monitor) && monitor.SocketPath == vm.Socket) return;
         monitor?.Dispose();
         _monitors[vm.Vm.Value] = new GuardMonitor(vm.Socket);
     }
 
-    private void OnAgentGone(GuardedVm vm)
+    private void OnAgentGone()
     {
-        for (int i = 0; vm.MayRun(BootClock.Now) && IsMine(vm) && i < TriesMax && !Monitor(vm).TryResume(); i++) Thread.Sleep(TryPause);
+        _agentGone = true;
+        foreach (GuardedVm vm in _book.Vms) _toResume.Enqueue((vm.Vm, 0));
+    }
+
+    /// <summary>
+    /// One try to resume one VM that the dead agent may have left paused. One at a time, because a monitor that does
+    /// not answer must not keep the guard from the next lease.
+    /// </summary>
+    private void ResumeNext()
+    {
+        if (!_toResume.TryDequeue(out (VmId Vm, int Tries) next)) return;
+        if (_book.Find(next.Vm) is not { } vm || !vm.MayRun(BootClock.Now) || !_owner.IsMine(vm)) return;
+        if (!Monitor(vm).TryResume() && next.Tries < TriesMax) _toResume.Enqueue((next.Vm, next.Tries + 1));
     }
 
     /// <summary>
@@ -126,49 +143,43 @@ public sealed class GuardProcess : IDisposable
     /// </summary>
     private void OnSilence()
     {
-        GuardedVm[] mine = [.. _book.Vms.Where(IsMine)];
+        GuardedVm[] mine = [.. _book.Vms.Where(_owner.IsMine)];
         foreach (GuardedVm vm in mine) Monitor(vm).Yank(vm.Disks);
-        if (mine.Any(vm =>
-            !vm.Held && Monitor(vm).IsReady && Monitor(vm).IsInBarrier())) _agent?.Kill(ProcessHandle.SignalKill);
+        (GuardMonitor Monitor, int Asked)[] asked =
+            [.. mine.Where(static vm => vm.MayRun(BootClock.Now)).Select(Monitor).Select(m => (m, m.AskStatus()))];
+        TimeSpan until = BootClock.Now + GuardMonitor.AnswerMax;
+        if (asked.Any(a => a.Monitor.IsInBarrier(a.Asked, until))) _agent?.Kill(ProcessHandle.SignalKill);
+    }
+
+    /// <summary>VMs that another guard is in charge of by now, which needs their monitors.</summary>
+    private void LetGo()
+    {
+        foreach (GuardedVm vm in _book.Vms.Where(vm => (_agentGone || vm.IsArmed) && !_owner.IsMine(vm)).ToArray())
+            Forget(vm);
     }
 
     /// <summary>
-    /// While the agent lives a VM that was stopped is guarded on: the agent may be heard again, and let it run under a
-    /// new deadline.
+    /// First they stop, and then it is noted: what the disk does must not put off the stop, and after a crash in
+    /// between the lease's own file tells the next agent that its deadline has passed. While the agent lives they are
+    /// guarded on: it may be heard again, and let them run under a new deadline.
     /// </summary>
-    private void EnforceLease(GuardedVm vm, bool agentGone)
+    private void EnforceLeases()
     {
-        if (!vm.IsArmed) return;
-        if (!IsMine(vm))
+        IReadOnlyList<GuardedVm> expired = _book.Expired(BootClock.Now);
+        if (expired.Count == 0) return;
+        LeaseStop.Stop(expired.Select(vm => (vm, Monitor(vm))));
+        foreach (GuardedVm vm in expired)
         {
-            // Another guard is in charge, and needs the monitor.
-            _book.Forget(vm.Vm);
-            Drop(vm);
-            return;
+            _marker.Mark(vm);
+            _book.NoteStopped(vm.Vm);
+            if (_agentGone) Forget(vm);
         }
-
-        if (BootClock.Now < vm.RunDeadline) return;
-        HeldFile.Write(vm.Directory, new HeldMark(HeldReason.Lease, vm.Generation, ""));
-        Monitor(vm).Yank(vm.Disks);
-        if (!Monitor(vm).TryPause()) Kill(vm.Process);
-        _book.NoteStopped(vm.Vm);
-        if (!agentGone) return;
-        _book.Forget(vm.Vm);
-        Drop(vm);
     }
 
-    /// <summary>What is left when the monitor does not answer: a VM whose process is gone runs nowhere.</summary>
-    private static void Kill(int process)
+    private void Forget(GuardedVm vm)
     {
-        try
-        {
-            using Process found = Process.GetProcessById(process);
-            found.Kill();
-        }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
-        {
-            // Gone already.
-        }
+        _book.Forget(vm.Vm);
+        Drop(vm);
     }
 
     private GuardMonitor Monitor(GuardedVm vm) => _monitors[vm.Vm.Value];
@@ -177,18 +188,4 @@ public sealed class GuardProcess : IDisposable
     {
         if (_monitors.Remove(vm.Vm.Value, out GuardMonitor? monitor)) monitor.Dispose();
     }
-
-    private bool IsMine(GuardedVm vm)
-    {
-        try
-        {
-            return File.ReadAllText(OwnerFile(vm)) == _id;
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
-
-    private static string OwnerFile(GuardedVm vm) => Path.Combine(vm.Directory, "guard");
 }

@@ -3,6 +3,7 @@ using Umbra.Agent.Guarding;
 using Umbra.Agent.State;
 using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
+using Umbra.Core.Swap;
 using Umbra.Lab;
 using Umbra.Linux.Machine;
 using Umbra.Testing;
@@ -52,6 +53,35 @@ public sealed class GuardProcessTests : IDisposable
         }
 
         Assert.False(process.HasExited);
+    }
+
+    [Fact]
+    public async Task Vms_whose_monitors_are_silent_are_all_killed_in_time_and_one_that_answers_is_not()
+    {
+        await using FakeQemu answering = new();
+        await using FakeQemu silent = new();
+        await using FakeQemu deaf = new();
+        Process answeringProcess = Sleeper();
+        Process silentProcess = Sleeper();
+        Process deafProcess = Sleeper();
+        GuardedVm[] vms =
+        [
+            Watch("deaf", deaf, deafProcess), Watch("silent", silent, silentProcess),
+            Watch("web", answering, answeringProcess),
+        ];
+        await answering.Serve().WaitAsync(Patience, TestContext.Current.CancellationToken);
+        await silent.Serve().WaitAsync(Patience, TestContext.Current.CancellationToken);
+        await deaf.Accept().WaitAsync(Patience, TestContext.Current.CancellationToken);
+        TimeSpan deadline = BootClock.Now + TimeSpan.FromSeconds(1);
+        foreach (GuardedVm vm in vms) _guard.SetRunDeadline(vm.Vm, deadline);
+        // The event is enough: QEMU sends it as soon as the vCPUs stand still, the answer after the disks' flush.
+        await answering.Expect("stop").WaitAsync(Patience, TestContext.Current.CancellationToken);
+        await answering.Event("STOP");
+        await UntilAsync(() => silentProcess.HasExited && deafProcess.HasExited);
+        TimeSpan reaction = BootClock.Now - deadline;
+        // Twice as long as promised, for a machine that runs other tests; one after another would take longer.
+        Assert.True(reaction <= LeaseRules.ReactionMax * 2, $"it took {reaction.TotalMilliseconds:0} ms");
+        Assert.False(answeringProcess.HasExited);
     }
 
     private Process Sleeper()
