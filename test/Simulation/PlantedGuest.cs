@@ -36,6 +36,8 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
 
     public CallOutcome Pause() => guest.Pause();
 
+    public CallOutcome Stop() => guest.Stop();
+
     public CallOutcome Resume() => guest.Resume();
 
     public CallOutcome SaveDeviceState(IBufferWriter<byte> destination) => guest.SaveDeviceState(destination);

@@ -29,7 +29,8 @@ internal sealed partial class SimWorld
     /// <summary>The guest writes while its session is inside a call.</summary>
     public void Race(SimHost host, string call)
     {
-        if (host.Runs && call is "TakeDirty" or "TakenDirty" or "CopyPages" or "CopiedPage" or "Pause" or "Resumed")
+        if (host.Runs && call is "TakeDirty" or "TakenDirty" or "CopyPages" or "CopiedPage" or "Pause" or "Stop"
+            or "Resumed")
         {
             if (host.Runs && Random.OneIn(3)) Write(host.Guest!);
         }

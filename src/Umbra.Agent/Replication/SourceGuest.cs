@@ -155,6 +155,14 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     }
 
     /// <inheritdoc/>
+    public CallOutcome Stop()
+    {
+        long start = Stopwatch.GetTimestamp();
+        QmpOutcome<QmpNothing> stopped = _disks.StopGuest();
+        return stopped.IsOk ? Done(start) : CallOutcome.Failed(stopped.Description);
+    }
+
+    /// <inheritdoc/>
     public CallOutcome Resume()
     {
         BeforeResume?.Invoke();

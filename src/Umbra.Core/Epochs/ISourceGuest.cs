@@ -36,8 +36,17 @@ public interface ISourceGuest
     /// </summary>
     CallOutcome CopyPages(ReadOnlySpan<long> pages, Span<byte> destination);
 
-    /// <summary>Stops the vCPUs and drains block requests. Harmless when paused already.</summary>
+    /// <summary>
+    /// Stops the vCPUs and drains block requests, for a cut: fails when the guest's state could not be saved. Harmless
+    /// when paused already.
+    /// </summary>
     CallOutcome Pause();
+
+    /// <summary>
+    /// Stops the vCPUs, whether or not the guest's state can be saved: it must not run here. Harmless when paused
+    /// already. A failure leaves it unknown whether they run; the session calls again until it succeeds.
+    /// </summary>
+    CallOutcome Stop();
 
     /// <summary>
     /// Lets the vCPUs run. Harmless when running already. A failure leaves it unknown whether they run; the session
@@ -60,8 +69,9 @@ public interface ISourceGuest
     /// <summary>
     /// For a VM under a lease: the guard (which outlives the agent) must have the vCPUs stopped when the session's
     /// clock reaches <paramref name="deadline"/>, unless it has been moved on by then; it marks the guest held by
-    /// <see cref="HeldReason.Lease"/> before or while it does. Null: no lease, the guest may run for ever. The agent
-    /// may be hung or dead by then, and the lease is what a takeover relies on.
+    /// <see cref="HeldReason.Lease"/> afterwards, and stops it again whenever a later deadline passes. Null: no
+    /// lease, the guest may run for ever. The agent may be hung or dead by then, and the lease is what a takeover
+    /// relies on.
     /// </summary>
     void SetRunDeadline(TimeSpan? deadline);
 }

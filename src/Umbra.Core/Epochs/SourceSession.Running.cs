@@ -28,6 +28,8 @@ public sealed partial class SourceSession
 
     private bool _mayRun => _paused == PausedBy.Nobody;
 
+    private HeldMark LeaseMark => new(HeldReason.Lease, _generation, "");
+
     private void BeginHolding(HeldMark? held, TimeSpan now)
     {
         _held = held;
@@ -61,12 +63,12 @@ public sealed partial class SourceSession
 
     private TimeSpan TickRunning(TimeSpan now)
     {
-        if (_paused == PausedBy.Swap) return TimeSpan.MaxValue;
+        if (_paused == PausedBy.Swap) return TickStill(now);
         bool leaseHolds = _lease is null || _lease.MayRun(now);
         if (leaseHolds && _mayRun && _guardMayStopAt is { } stopAt && now >= stopAt)
         {
             // The session was late: the guard may have stopped the guest before the answer that holds now came.
-            _held ??= new HeldMark(HeldReason.Lease, _generation, "");
+            _held ??= LeaseMark;
             _stateConfirmed = false;
         }
 
@@ -82,7 +84,7 @@ public sealed partial class SourceSession
         if (!_stateConfirmed && now >= _runRetryAt)
         {
             if (_mayRun) LetRun(now);
-            else KeepStill(now);
+            else KeepStill(LeaseMark, now);
         }
 
         _guardMayStopAt = _lease?.Deadline;
@@ -96,15 +98,29 @@ public sealed partial class SourceSession
         _heldReason = "neither the controller nor the shadow has confirmed the lease in time";
         _effects.Report("lease.lost", _heldReason);
         if (_swap is not null) EndSwap(false, _heldReason, now);
-        KeepStill(now);
+        KeepStill(LeaseMark, now);
     }
 
-    private void KeepStill(TimeSpan now)
+    // The guard skips what is marked. So the note follows the stop: a guest that may still run keeps its guard.
+    private void KeepStill(HeldMark mark, TimeSpan now)
     {
-        CallOutcome paused = _guest.Pause();
-        CallOutcome marked = Mark(new HeldMark(HeldReason.Lease, _generation, ""));
-        _stateConfirmed = paused.Succeeded && marked.Succeeded;
+        CallOutcome outcome = _guest.Stop();
+        // Also when it is not noted here: the guard may do so meanwhile.
+        _held = mark;
+        if (outcome.Succeeded) outcome = Mark(mark);
+        _stateConfirmed = outcome.Succeeded;
         _runRetryAt = now + SessionLimits.GuestRetry;
+        if (!outcome.Succeeded) GuestFailed("stopping the guest for good", outcome, now);
+    }
+
+    // A guest that only a claim lets run again, or nothing at all.
+    private TimeSpan TickStill(TimeSpan now)
+    {
+        if (_stateConfirmed) return TimeSpan.MaxValue;
+        if (now < _runRetryAt) return _runRetryAt;
+        KeepStill(_held!, now);
+        if (_lost && _stateConfirmed) _guest.SetRunDeadline(null);
+        return _stateConfirmed ? TimeSpan.MaxValue : _runRetryAt;
     }
 
     // The durable note goes before the first instruction, so that no restart finds a running guest marked as held.

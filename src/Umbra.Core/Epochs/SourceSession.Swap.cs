@@ -151,6 +151,7 @@ public sealed partial class SourceSession
     private void SwapPaused(TimeSpan now, EpochReport report)
     {
         _paused = PausedBy.Swap;
+        _stateConfirmed = true;
         _heldReason = "a swap is under way";
         _swap!.Passed("Prepare", now);
         _swap.Phases.Add(new PhaseTime("Pause", _swap.Phases[^1].Start + _swap.Phases[^1].Duration, report.Pause));
@@ -275,8 +276,7 @@ public sealed partial class SourceSession
         _claim = null;
         _paused = PausedBy.Swap;
         _heldReason = $"{owner.Holder} may run the VM under {owner.Generation}; this copy is kept until it does";
-        _guest.Pause();
-        Mark(new HeldMark(HeldReason.Swap, _generation, "yielded"));
+        KeepStill(new HeldMark(HeldReason.Swap, _generation, "yielded"), now);
         _effects.Report("fence.lost", _heldReason);
         if (_swap is { Phase: SwapPhase.Permitted } swap)
         {
@@ -294,7 +294,7 @@ public sealed partial class SourceSession
         _lost = true;
         _paused = PausedBy.Swap;
         _heldReason = reason;
-        _guest.Pause();
+        KeepStill(new HeldMark(HeldReason.Swap, _generation, "lost"), now);
         _link = null;
         if (_swap is not null)
         {
@@ -305,7 +305,7 @@ public sealed partial class SourceSession
 
         foreach (PendingSync sync in _syncs) FinishAction(sync.Id, false, reason, []);
         _syncs.Clear();
-        _guest.SetRunDeadline(null);
+        if (_stateConfirmed) _guest.SetRunDeadline(null);
         _effects.OwnershipLost(generation, reason);
     }
 }

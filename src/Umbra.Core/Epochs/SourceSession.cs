@@ -190,7 +190,7 @@ public sealed partial class SourceSession
     /// </summary>
     public TimeSpan Tick(TimeSpan now)
     {
-        if (_lost) return TimeSpan.MaxValue;
+        if (_lost) return TickStill(now);
         TimeSpan next = Min(TickRunning(now), TickClaim(now));
         if (_link is null || _lost) return next;
         next = Min(next, TickLink(now));

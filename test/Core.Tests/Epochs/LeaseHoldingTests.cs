@@ -1,6 +1,8 @@
 using Umbra.Core.Api;
+using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
 using Umbra.Core.Protocol;
+using Umbra.Core.Swap;
 using Xunit;
 
 namespace Umbra.Core.Tests.Epochs;
@@ -113,6 +115,76 @@ public sealed class LeaseHoldingTests
         int epochs = rig.SourceSaid.Epochs.Count;
         rig.Run(TimeSpan.FromMilliseconds(500));
         Assert.Equal(epochs, rig.SourceSaid.Epochs.Count);
+    }
+
+    [Fact]
+    public void A_guest_that_does_not_stop_is_left_to_its_guard_and_marked_once_it_stands_still()
+    {
+        PairRig rig = Leased();
+        rig.Loses = _ => true;
+        rig.Guest.Intercept = call => call == nameof(ISourceGuest.Stop) ? CallOutcome.Failed("no answer") : null;
+        rig.Run(s_lease + TimeSpan.FromMilliseconds(300));
+        Assert.Null(rig.Guest.Held);
+        rig.Guest.Intercept = _ => null;
+        rig.Run(SessionLimits.GuestRetry + TimeSpan.FromMilliseconds(5));
+        Assert.False(rig.Guest.Running);
+        Assert.Equal(HeldReason.Lease, rig.Guest.Held!.Reason);
+    }
+
+    [Fact]
+    public void A_guest_that_cannot_be_saved_stands_still_all_the_same()
+    {
+        PairRig rig = Leased();
+        rig.Loses = _ => true;
+        rig.Guest.Intercept = call => call == nameof(ISourceGuest.Pause) ? CallOutcome.Failed("a blocker") : null;
+        rig.Run(s_lease + TimeSpan.FromMilliseconds(300));
+        Assert.False(rig.Guest.Running);
+        Assert.NotNull(rig.Guest.Held);
+    }
+
+    [Fact]
+    public void A_note_that_only_the_guard_made_is_taken_back_when_the_lease_is_regained()
+    {
+        PairRig rig = Leased();
+        rig.Loses = message => message is HeartbeatEcho;
+        rig.Guest.Intercept = call => call == nameof(ISourceGuest.Stop) ? CallOutcome.Failed("no answer") : null;
+        rig.Run(s_lease + TimeSpan.FromMilliseconds(300));
+        rig.Guest.Running = false;
+        rig.Guest.Held = new HeldMark(HeldReason.Lease, new(1), "");
+        rig.Source.ControllerConfirmed(rig.Now);
+        rig.Run(TimeSpan.FromMilliseconds(5));
+        Assert.True(rig.Guest.Running);
+        Assert.Null(rig.Guest.Held);
+    }
+
+    [Fact]
+    public void A_yielded_guest_that_does_not_stop_is_stopped_again_before_it_is_marked()
+    {
+        PairRig rig = Leased();
+        rig.Guest.Intercept = call => call == nameof(ISourceGuest.Stop) ? CallOutcome.Failed("no answer") : null;
+        rig.Source.OnOwnership(new Ownership(new(2), new HostId("b"), "theirs"), runsThere: false, rig.Now);
+        Assert.Null(rig.Guest.Held);
+        rig.Guest.Intercept = _ => null;
+        rig.Run(SessionLimits.GuestRetry + TimeSpan.FromMilliseconds(5));
+        Assert.False(rig.Guest.Running);
+        Assert.Equal(HeldReason.Swap, rig.Guest.Held!.Reason);
+    }
+
+    [Fact]
+    public void A_lost_guest_keeps_its_deadline_until_it_stands_still()
+    {
+        PairRig rig = Leased();
+        TimeSpan? deadline = TimeSpan.MaxValue;
+        rig.Guest.RunDeadline = told => deadline = told;
+        rig.Guest.Intercept = call => call == nameof(ISourceGuest.Stop) ? CallOutcome.Failed("no answer") : null;
+        rig.Source.OnOwnership(new Ownership(new(2), new HostId("b"), "theirs"), runsThere: true, rig.Now);
+        Assert.Single(rig.SourceSaid.Lost);
+        Assert.NotNull(deadline);
+        rig.Guest.Intercept = _ => null;
+        rig.Run(SessionLimits.GuestRetry + TimeSpan.FromMilliseconds(5));
+        Assert.False(rig.Guest.Running);
+        Assert.Equal(HeldReason.Swap, rig.Guest.Held!.Reason);
+        Assert.Null(deadline);
     }
 
     private static PairRig Leased()

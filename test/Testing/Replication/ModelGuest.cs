@@ -136,6 +136,14 @@ public sealed class ModelGuest : ISourceGuest
     }
 
     /// <inheritdoc/>
+    public CallOutcome Stop()
+    {
+        if (Intercept(nameof(Stop)) is { } failure) return failure;
+        Running = false;
+        return Intercept("Stopped") ?? CallOutcome.DoneIn(TimeSpan.FromMilliseconds(1));
+    }
+
+    /// <inheritdoc/>
     public CallOutcome Resume()
     {
         if (Intercept(nameof(Resume)) is { } failure) return failure;
