@@ -260,7 +260,7 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
         guest.Snapshot = snapshot => _world.Snapshots[snapshot.Cut] = snapshot;
         guest.RunDeadline = deadline => _host.SetRunDeadline(deadline);
         guest.MayResume = () => _host.RunDeadline is { } deadline && Now >= deadline
-            ? CallOutcome.Failed("the guard keeps it still") : CallOutcome.Done;
+            ? CallOutcome.Failed("its lease is over") : CallOutcome.Done;
     }
 
     private void BeginShadow()

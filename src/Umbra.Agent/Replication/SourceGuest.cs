@@ -8,6 +8,7 @@ using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
 using Umbra.Core.Protocol;
 using Umbra.Linux;
+using Umbra.Linux.Machine;
 using Umbra.Linux.Memory;
 using Umbra.Linux.Native;
 using Umbra.Linux.Tracking;
@@ -167,8 +168,16 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     {
         BeforeResume?.Invoke();
         _saver.Abandon(MonitorDeadline);
+        if (IsLeaseOver) return CallOutcome.Failed("its lease is over");
         long start = Stopwatch.GetTimestamp();
         QmpOutcome<QmpNothing> resumed = RunControl.Resume(_monitor, MonitorDeadline);
+        if (IsLeaseOver)
+        {
+            // It ended meanwhile, and the guard's stop may have come before this resume.
+            Stop();
+            return CallOutcome.Failed("its lease ended as it was let run");
+        }
+
         return resumed.IsOk ? Done(start) : CallOutcome.Failed(resumed.Description);
     }
 
@@ -226,6 +235,8 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         _memory.Dispose();
         _lease.Dispose();
     }
+
+    private bool IsLeaseOver => _lease.Deadline is { } deadline && BootClock.Now >= deadline;
 
     private static CallOutcome Done(long start) => CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start));
 }

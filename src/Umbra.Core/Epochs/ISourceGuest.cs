@@ -49,8 +49,9 @@ public interface ISourceGuest
     CallOutcome Stop();
 
     /// <summary>
-    /// Lets the vCPUs run. Harmless when running already. A failure leaves it unknown whether they run; the session
-    /// calls again until it succeeds.
+    /// Lets the vCPUs run. Harmless when running already. Fails when the deadline of <see cref="SetRunDeadline"/> has
+    /// passed at that very moment: the session's own time is that of its step's begin, and a step may take long. A
+    /// failure leaves it unknown whether they run; the session calls again until it succeeds.
     /// </summary>
     CallOutcome Resume();
 

@@ -33,6 +33,8 @@ public sealed partial class SourceSession
     private void BeginHolding(HeldMark? held, TimeSpan now)
     {
         _held = held;
+        // The policy has changed while no agent was here: what an earlier one put in force would stop the guest.
+        if (_lease is null && _options.LeaseCarriedUntil is not null) SetRunDeadline();
         if (held is { Reason: HeldReason.Swap })
         {
             _paused = PausedBy.Swap;

@@ -118,6 +118,31 @@ public sealed class LeaseHoldingTests
     }
 
     [Fact]
+    public void A_barrier_that_outlasts_the_lease_leaves_the_guest_paused_until_a_witness_is_heard()
+    {
+        PairRig rig = Leased();
+        TimeSpan? deadline = null;
+        rig.Guest.RunDeadline = told => deadline = told;
+        rig.Guest.MayResume = () => rig.Now >= deadline ? CallOutcome.Failed("its lease is over") : CallOutcome.Done;
+        rig.Source.ControllerConfirmed(rig.Now);
+        rig.Guest.Intercept = call =>
+        {
+            if (call != nameof(ISourceGuest.SaveDeviceState)) return null;
+            rig.Guest.Intercept = _ => null;
+            rig.Now += s_lease * 2;
+            return null;
+        };
+        rig.Loses = message => message is HeartbeatEcho;
+        rig.RunUntil(() => rig.Guest.Held is not null);
+        Assert.False(rig.Guest.Running);
+        Assert.Equal(HeldReason.Lease, rig.Guest.Held!.Reason);
+        rig.Source.ControllerConfirmed(rig.Now);
+        rig.Run(TimeSpan.FromMilliseconds(5));
+        Assert.True(rig.Guest.Running);
+        Assert.Null(rig.Guest.Held);
+    }
+
+    [Fact]
     public void A_guest_that_does_not_stop_is_left_to_its_guard_and_marked_once_it_stands_still()
     {
         PairRig rig = Leased();
@@ -184,6 +209,16 @@ public sealed class LeaseHoldingTests
         rig.Run(SessionLimits.GuestRetry + TimeSpan.FromMilliseconds(5));
         Assert.False(rig.Guest.Running);
         Assert.Equal(HeldReason.Swap, rig.Guest.Held!.Reason);
+        Assert.Null(deadline);
+    }
+
+    [Fact]
+    public void A_deadline_of_an_earlier_agent_ends_with_the_policy_that_wanted_it()
+    {
+        PairRig rig = new();
+        TimeSpan? deadline = TimeSpan.MaxValue;
+        rig.Guest.RunDeadline = told => deadline = told;
+        rig.NewSource(leaseCarried: rig.Now + TimeSpan.FromSeconds(1));
         Assert.Null(deadline);
     }
 
