@@ -43,6 +43,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     private readonly MirroredDisks _disks;
     private readonly LeaseFile _lease;
     private readonly IContentHash _hash;
+    private bool _isCut;
 
     private SourceGuest(
         AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, GuestMemory memory,
@@ -88,8 +89,8 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     public TimeSpan? LeaseCarriedUntil => _lease.Deadline;
 
     /// <summary>
-    /// Called in the pause just before the vCPUs run again, when set: a full comparison of both sides looks at the
-    /// guest then. Null in ordinary epochs.
+    /// Called in the pause just before the vCPUs run again, when set and the epoch's device state was saved: a full
+    /// comparison of both sides looks at the guest then. Null in ordinary epochs.
     /// </summary>
     public Action? BeforeResume { get; set; }
 
@@ -147,6 +148,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         QmpOutcome<QmpNothing> savable = _saver.CheckSavable(MonitorDeadline);
         if (!savable.IsOk) return CallOutcome.Failed(savable.Description);
         _saver.Abandon(MonitorDeadline);
+        _isCut = false;
         long start = Stopwatch.GetTimestamp();
         QmpOutcome<QmpNothing> paused = _disks.StopGuest();
         if (!paused.IsOk) return CallOutcome.Failed(paused.Description);
@@ -166,7 +168,8 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     /// <inheritdoc/>
     public CallOutcome Resume()
     {
-        BeforeResume?.Invoke();
+        if (_isCut) BeforeResume?.Invoke();
+        _isCut = false;
         _saver.Abandon(MonitorDeadline);
         if (IsLeaseOver) return CallOutcome.Failed("its lease is over");
         long start = Stopwatch.GetTimestamp();
@@ -198,6 +201,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         QmpOutcome<QmpNothing> saved = _saver.Finish(state, MonitorDeadline);
         if (!saved.IsOk) return CallOutcome.Failed(saved.Description);
         SavedStateHash = _hash.Hash(state.WrittenSpan);
+        _isCut = true;
         destination.Write(state.WrittenSpan);
         return Done(start);
     }
