@@ -578,8 +578,9 @@ int main(void) {
     if (hot_pages > page_count) hot_pages = page_count;
     start_thread(ram_main, NULL);
     if (access("/dev/vda", F_OK) == 0 && !open_disk("vda")) die("/dev/vda");
-    start_thread(stream_server, (void *)(intptr_t)listen_on(STREAM_PORT));
+    /* First, so that who finds the stream there finds the commands there too. */
     int commands = listen_on(COMMAND_PORT);
+    start_thread(stream_server, (void *)(intptr_t)listen_on(STREAM_PORT));
     say("ready");
     accept_forever(commands, command_main);
 }
