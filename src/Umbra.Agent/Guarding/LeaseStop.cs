@@ -9,12 +9,12 @@ namespace Umbra.Agent.Guarding;
 /// </summary>
 internal static class LeaseStop
 {
-    /// <summary>How long the monitors have for an answer, all together; a VM without one is killed.</summary>
-    public static readonly TimeSpan AnswerMax = TimeSpan.FromMilliseconds(200);
-
     private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(2);
 
-    /// <summary>When this returns none of them runs.</summary>
+    /// <summary>
+    /// When this returns none of them runs: one without an answer within <see cref="GuardMonitor.AnswerMax"/>, which is
+    /// for all together, is killed.
+    /// </summary>
     public static void Stop(IEnumerable<(GuardedVm Vm, GuardMonitor Monitor)> vms)
     {
         List<(GuardedVm Vm, GuardMonitor Monitor)> left = [.. vms];
@@ -26,7 +26,7 @@ internal static class LeaseStop
         }
 
         left.RemoveAll(static vm => vm.Monitor.HasPaused());
-        while (left.Count > 0 && Stopwatch.GetElapsedTime(start) < AnswerMax)
+        while (left.Count > 0 && Stopwatch.GetElapsedTime(start) < GuardMonitor.AnswerMax)
         {
             Thread.Sleep(LookPause);
             left.RemoveAll(static vm => vm.Monitor.HasPaused());
