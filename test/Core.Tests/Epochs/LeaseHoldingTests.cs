@@ -222,16 +222,5 @@ public sealed class LeaseHoldingTests
         Assert.Null(deadline);
     }
 
-    private static PairRig Leased()
-    {
-        PairRig rig = new(new ProtectionPolicy
-        {
-            Interval = TimeSpan.FromMilliseconds(100), Takeover = TakeoverMode.Automatic, Lease = s_lease,
-        });
-        rig.Source.ControllerConfirmed(rig.Now);
-        rig.Seed();
-        rig.Run(TimeSpan.FromMilliseconds(300));
-        Assert.True(rig.Guest.Running);
-        return rig;
-    }
+    private static PairRig Leased() => PairRig.Leased(s_lease);
 }

@@ -134,6 +134,20 @@ internal sealed class PairRig
         }
     }
 
+    /// <summary>A seeded pair whose guest runs under a lease that a witness has confirmed.</summary>
+    public static PairRig Leased(TimeSpan lease)
+    {
+        PairRig rig = new(new ProtectionPolicy
+        {
+            Interval = TimeSpan.FromMilliseconds(100), Takeover = TakeoverMode.Automatic, Lease = lease,
+        });
+        rig.Source.ControllerConfirmed(rig.Now);
+        rig.Seed();
+        rig.Run(TimeSpan.FromMilliseconds(300));
+        Assert.True(rig.Guest.Running);
+        return rig;
+    }
+
     /// <summary>Connects and runs until the first epoch of this source is acknowledged.</summary>
     public void Seed()
     {
