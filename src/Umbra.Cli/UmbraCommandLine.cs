@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Umbra.Cli.Commands;
 using Umbra.Core.Api;
 
@@ -19,6 +20,13 @@ public static class UmbraCommandLine
     {
         var parsed = Create().Parse(arguments);
         bool isUsageError = parsed.Action is ParseErrorAction;
+        if (isUsageError && IsJsonAsked(parsed))
+        {
+            string message = string.Join("; ", parsed.Errors.Select(static error => error.Message));
+            WriteJson(errors, new CliException(ExitCodes.Usage, message, $"see '{HelpOf(parsed)}'"));
+            return ExitCodes.Usage;
+        }
+
         var configuration = new InvocationConfiguration
         {
             Output = isUsageError ? errors : output,
@@ -66,15 +74,30 @@ public static class UmbraCommandLine
 
     private static void WriteError(ParseResult parsed, TextWriter errors, CliException exception)
     {
-        if (parsed.GetValue(GlobalOptions.Output) == OutputFormat.Json)
+        if (Screen.IsJson(parsed))
         {
-            errors.WriteLine(FleetJson.SerializeToText(
-                new CliError(exception.ExitCode, exception.Message, exception.WhatToDo), indented: true));
+            WriteJson(errors, exception);
             return;
         }
 
         errors.WriteLine("umbra: " + exception.Message);
         if (exception.WhatToDo != "") errors.WriteLine("       " + exception.WhatToDo);
+    }
+
+    private static void WriteJson(TextWriter errors, CliException exception) =>
+        errors.WriteLine(FleetJson.SerializeToText(
+            new CliError(exception.ExitCode, exception.Message, exception.WhatToDo), indented: true));
+
+    // The option itself may be what was not understood.
+    private static bool IsJsonAsked(ParseResult parsed) =>
+        parsed.GetResult(GlobalOptions.Output) is { } output && !output.Errors.Any() && Screen.IsJson(parsed);
+
+    private static string HelpOf(ParseResult parsed)
+    {
+        var names = new List<string>();
+        for (SymbolResult? at = parsed.CommandResult; at is CommandResult command; at = at.Parent)
+            names.Insert(0, command.Command is RootCommand ? "umbra" : command.Command.Name);
+        return string.Join(' ', names) + " --help";
     }
 
     private sealed record CliError(int ExitCode, string Error, string WhatToDo);

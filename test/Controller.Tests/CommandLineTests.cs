@@ -174,6 +174,31 @@ public sealed class CommandLineTests
         Assert.True(result.Code is ExitCodes.Usage or ExitCodes.Unreachable && result.Errors != "", result.Errors);
     }
 
+    [Theory]
+    [InlineData("'nonsense'", "umbra --help", "nonsense")]
+    [InlineData("size", "umbra vm create --help", "vm", "create", "v", "--memory", "size")]
+    public async Task What_is_not_understood_is_told_to_programs_in_JSON(
+        string told, string help, params string[] arguments)
+    {
+        await using var run = CliRun.WithoutController();
+        var result = await run.RunAsync([.. arguments, "--output", "json"]);
+        using var error = JsonDocument.Parse(result.Errors);
+        Assert.Equal(ExitCodes.Usage, result.Code);
+        Assert.Equal(ExitCodes.Usage, error.RootElement.GetProperty("exitCode").GetInt32());
+        Assert.Contains(told, error.RootElement.GetProperty("error").GetString());
+        Assert.Contains(help, error.RootElement.GetProperty("whatToDo").GetString());
+        Assert.Empty(result.Output);
+    }
+
+    [Fact]
+    public async Task An_output_format_that_there_is_not_is_told_as_text()
+    {
+        await using var run = CliRun.WithoutController();
+        var result = await run.RunAsync("host", "list", "--output", "xml");
+        Assert.Equal(ExitCodes.Usage, result.Code);
+        Assert.Contains("xml", result.Errors);
+    }
+
     [Fact]
     public async Task Without_a_controller_the_exit_code_says_so_and_the_text_what_to_do()
     {
@@ -199,7 +224,7 @@ public sealed class CommandLineTests
     public async Task Every_command_has_help_with_an_example_and_the_exit_codes()
     {
         await using var run = CliRun.WithoutController();
-        foreach (string[] path in Leaves(UmbraCommandLine.Create(), []))
+        foreach (string[] path in Commands(UmbraCommandLine.Create(), []).Where(static path => path.Length > 0))
         {
             string help = await run.OkAsync([.. path, "--help"]);
             Assert.Contains("  umbra " + string.Join(' ', path), help);
@@ -207,9 +232,8 @@ public sealed class CommandLineTests
         }
     }
 
-    private static IEnumerable<string[]> Leaves(System.CommandLine.Command command, string[] path)
-    {
-        if (command.Subcommands.Count == 0) return command.Hidden ? [] : [path];
-        return command.Subcommands.SelectMany(sub => Leaves(sub, [.. path, sub.Name]));
-    }
+    private static IEnumerable<string[]> Commands(System.CommandLine.Command command, string[] path) =>
+        command.Hidden
+            ? []
+            : command.Subcommands.SelectMany(sub => Commands(sub, [.. path, sub.Name])).Prepend(path);
 }

@@ -56,7 +56,7 @@ internal static class AgentCommands
 
     public static Command Create()
     {
-        var command = new UmbraCommand("agent", "The agent of a host");
+        var command = new UmbraCommand("agent", "The agent of a host", "agent run --help");
         command.Subcommands.Add(CreateRun());
         return command;
     }

@@ -10,7 +10,8 @@ internal static class ControllerCommands
 {
     public static Command Create()
     {
-        var command = new UmbraCommand("controller", "The fleet's controller");
+        var command = new UmbraCommand(
+            "controller", "The fleet's controller", "controller run --state /var/lib/umbra");
         command.Subcommands.Add(CreateRun());
         return command;
     }

@@ -9,7 +9,8 @@ internal static class VmCommands
 {
     public static Command Create()
     {
-        var command = new UmbraCommand("vm", "VMs of the fleet");
+        var command = new UmbraCommand(
+            "vm", "VMs of the fleet", "vm list", "vm create web --memory 1G --disk size=8G --wait", "vm show web");
         command.Subcommands.Add(VmCreateCommand.Create());
         command.Subcommands.Add(VmAttachCommand.Create());
         command.Subcommands.Add(
