@@ -3,7 +3,11 @@ using System.Globalization;
 namespace Umbra.Demo;
 
 /// <summary>Pauses of the vCPUs, milliseconds.</summary>
-public sealed record PauseFigures(double Mean, double P50, double P99);
+/// <param name="Mean">Mean.</param>
+/// <param name="P50">Median.</param>
+/// <param name="P99">99th percentile.</param>
+/// <param name="Epochs">The last so many epochs are what the figures are over.</param>
+public sealed record PauseFigures(double Mean, double P50, double P99, int Epochs);
 
 /// <summary>Where the mean pause goes, milliseconds.</summary>
 public sealed record PausePhases(double Stop, double ScanCopy, double DeviceState, double Cont);
@@ -36,13 +40,18 @@ public sealed record DemoReport
     /// </summary>
     public double MachineLoadBefore { get; set; } = ReadLoad();
 
+    /// <summary>How long the whole demo took, set-up of the machine not counted.</summary>
+    public double? ElapsedSeconds { get; set; }
+
     /// <summary>Epochs that the shadow acknowledged in the measured part.</summary>
     public long? Epochs { get; set; }
 
     /// <summary>Mean time between them.</summary>
     public double? IntervalMs { get; set; }
 
-    /// <summary>Pause per epoch.</summary>
+    /// <summary>
+    /// Pause per epoch. Also over epochs before the measured part, where the agent still remembers them.
+    /// </summary>
     public PauseFigures? PauseMs { get; set; }
 
     /// <summary>Its phases.</summary>

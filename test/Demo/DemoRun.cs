@@ -38,6 +38,7 @@ public sealed class DemoRun(FleetLab lab, DemoOptions options, Timeline timeline
         await CheckGuestAsync(client);
         await ReprotectAsync();
         await ShowEventsAsync();
+        report.ElapsedSeconds = timeline.Elapsed.TotalSeconds;
     }
 
     private async Task CreateAsync()
@@ -102,7 +103,7 @@ public sealed class DemoRun(FleetLab lab, DemoOptions options, Timeline timeline
         report.RawBytes = after.RawBytes - before.RawBytes;
         report.WireBytes = after.WireBytes - before.WireBytes;
         PauseStatistics pause = after.Pause;
-        report.PauseMs = new PauseFigures(pause.MeanMs, pause.P50Ms, pause.P99Ms);
+        report.PauseMs = new PauseFigures(pause.MeanMs, pause.P50Ms, pause.P99Ms, pause.Count);
         report.PausePhasesMs = new PausePhases(pause.StopMs, pause.ScanCopyMs, pause.DeviceStateMs, pause.ContMs);
         timeline.Say($"{report.Epochs} epochs in {took.TotalSeconds:0.0} s, pause {pause.MeanMs:0.0} ms in the mean");
         double allowed = options.Interval.TotalMilliseconds * IntervalSlack;

@@ -17,7 +17,7 @@ public static class ResultTable
         Row("epochs", report.Epochs is null ? null : $"{report.Epochs} every {report.IntervalMs:0} ms");
         Row("pause", report.PauseMs is not { } pause
             ? null
-            : $"mean {pause.Mean:0.00} ms, median {pause.P50:0.00}, 99th percentile {pause.P99:0.00}");
+            : $"mean {pause.Mean:0.00} ms, median {pause.P50:0.00}, 99th percentile {pause.P99:0.00}, of {pause.Epochs} epochs");
         Row("  of which", report.PausePhasesMs is not { } phases
             ? null
             : $"stop {phases.Stop:0.00}, scan and copy {phases.ScanCopy:0.00}, "
@@ -30,6 +30,7 @@ public static class ResultTable
         Row("blackout", Milliseconds(report.BlackoutMs));
         Row("decision to running", Milliseconds(report.DecisionToRunningMs));
         Row("gap that the client saw", Milliseconds(report.ClientGapMs));
+        Row("the whole demo", report.ElapsedSeconds is null ? null : $"{report.ElapsedSeconds:0} s");
         foreach (Check check in report.Checks)
         {
             string verdict = check.Holds switch { true => "true", false => "FALSE", null => "not measured" };

@@ -37,11 +37,11 @@ public sealed class DemoTests
     {
         var report = new DemoReport
         {
-            PauseMs = new PauseFigures(1, 2, 3),
+            PauseMs = new PauseFigures(1, 2, 3, 9),
             PausePhasesMs = new PausePhases(4, 5, 6, 7),
         };
         JsonElement json = JsonSerializer.SerializeToElement(report, Web);
-        Assert.Equal("""{"mean":1,"p50":2,"p99":3}""", json.GetProperty("pauseMs").GetRawText());
+        Assert.Equal("""{"mean":1,"p50":2,"p99":3,"epochs":9}""", json.GetProperty("pauseMs").GetRawText());
         Assert.Equal(
             """{"stop":4,"scanCopy":5,"deviceState":6,"cont":7}""", json.GetProperty("pausePhasesMs").GetRawText());
     }
