@@ -1,0 +1,54 @@
+using Microsoft.Data.Sqlite;
+using Umbra.Controller.Store;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Swap;
+using Xunit;
+
+namespace Umbra.Controller.Tests;
+
+/// <summary>A store that an earlier controller wrote is read as it was meant.</summary>
+public sealed class FrozenStoreTests
+{
+    [Fact]
+    public void A_store_of_version_1_is_read_whole()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("fleet.db");
+        Make(path, File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Frozen", "fleet-1.sql")));
+        using var store = new SqliteFleetStore(path);
+
+        var records = store.Load();
+        var host = Assert.Single(records.Hosts);
+        Assert.Equal(new HostId("a"), host.Name);
+        Assert.Equal("00ff", host.KeyFingerprint);
+        Assert.Equal("fan", host.Cordon);
+
+        var vm = Assert.Single(records.Vms);
+        Assert.Equal(new Ownership(new Generation(3), new HostId("b"), "swap-7"), vm.Ownership);
+        Assert.Equal(256L * Sizes.MiB, vm.Definition.MemoryBytes);
+        Assert.Equal("disk0", Assert.Single(vm.Definition.Disks).Id);
+        Assert.Equal("52:54:00:77:00:32", Assert.Single(vm.Definition.Nics).Mac);
+        Assert.Equal(TimeSpan.FromMilliseconds(100), vm.Policy.Interval);
+        Assert.Equal(TakeoverMode.Automatic, vm.Policy.Takeover);
+        Assert.Equal(TimeSpan.FromSeconds(5), vm.Lease);
+        Assert.Equal(4, vm.Changes);
+        Assert.Equal(new HostId("c"), vm.Shadow);
+        Assert.Equal(VmActionKind.Swap, vm.Action!.Action.Kind);
+        Assert.Equal([new HostId("a")], vm.Remains);
+
+        Assert.Equal("vm.created", Assert.Single(store.ReadEvents(0, 10).Events).Kind);
+        Assert.Equal(TokenUse.Accepted, store.UseToken("abcd", DateTimeOffset.UnixEpoch, take: false));
+    }
+
+    private static void Make(string path, string script)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // The script is a file of this repository.
+        command.CommandText = script;
+#pragma warning restore CA2100
+        command.ExecuteNonQuery();
+    }
+}
