@@ -41,7 +41,8 @@ public static class Program
         using var onTerm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
         var timeline = new Timeline(AnsiConsole.Console);
         var report = new DemoReport();
-        await using FleetLab lab = await FleetLab.CreateAsync(new LabOptions { Hosts = 3 });
+        await using FleetLab? lab = await TryCreateLabAsync();
+        if (lab is null) return ExitFalse;
         Task steps = TryStepsAsync(new DemoRun(lab, options, timeline, report), lab, timeline, report);
         if (await Task.WhenAny(steps, interrupted.Task) != steps) return ExitInterrupted;
         AnsiConsole.Write(ResultTable.Draw(report));
@@ -53,6 +54,20 @@ public static class Program
         {
             signal.Cancel = true;
             interrupted.TrySetResult();
+        }
+    }
+
+    private static async Task<FleetLab?> TryCreateLabAsync()
+    {
+        try
+        {
+            return await FleetLab.CreateAsync(new LabOptions { Hosts = 3 });
+        }
+        catch (CommandException e)
+        {
+            await Console.Error.WriteLineAsync(
+                $"demo: this machine does not let hosts be simulated (network namespaces, mounts): {e.Message}");
+            return null;
         }
     }
 
