@@ -149,12 +149,10 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         if (!savable.IsOk) return CallOutcome.Failed(savable.Description);
         _saver.Abandon(MonitorDeadline);
         _isCut = false;
-        long start = Stopwatch.GetTimestamp();
-        QmpOutcome<QmpNothing> paused = _disks.StopGuest();
-        if (!paused.IsOk) return CallOutcome.Failed(paused.Description);
+        CallOutcome stopped = Stop();
         // QEMU writes its devices' state while this side scans and copies memory.
-        _saver.Begin();
-        return Done(start);
+        if (stopped.Succeeded) _saver.Begin();
+        return stopped;
     }
 
     /// <inheritdoc/>
@@ -188,21 +186,17 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     public CallOutcome SaveDeviceState(IBufferWriter<byte> destination)
     {
         long start = Stopwatch.GetTimestamp();
-        if (BeforeResume is not null) return SaveAndHash(destination);
-        QmpOutcome<QmpNothing> saved = _saver.Finish(destination, MonitorDeadline);
-        return saved.IsOk ? Done(start) : CallOutcome.Failed(saved.Description);
-    }
-
-    // For a comparison alone, which takes its time anyway.
-    private CallOutcome SaveAndHash(IBufferWriter<byte> destination)
-    {
-        long start = Stopwatch.GetTimestamp();
-        var state = new ArrayBufferWriter<byte>();
-        QmpOutcome<QmpNothing> saved = _saver.Finish(state, MonitorDeadline);
+        // A comparison needs it by itself, and takes its time anyway.
+        ArrayBufferWriter<byte>? compared = BeforeResume is null ? null : new();
+        QmpOutcome<QmpNothing> saved = _saver.Finish(compared ?? destination, MonitorDeadline);
         if (!saved.IsOk) return CallOutcome.Failed(saved.Description);
-        SavedStateHash = _hash.Hash(state.WrittenSpan);
-        _isCut = true;
-        destination.Write(state.WrittenSpan);
+        if (compared is not null)
+        {
+            SavedStateHash = _hash.Hash(compared.WrittenSpan);
+            _isCut = true;
+            destination.Write(compared.WrittenSpan);
+        }
+
         return Done(start);
     }
 
