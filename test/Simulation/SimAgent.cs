@@ -149,6 +149,10 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
 
     void IShadowEffects.ClaimFence(FenceClaim claim, string cause) => Ask(claim, cause);
 
+    void IShadowEffects.Rehearse(string swap, FenceClaim claim, ReadOnlyMemory<byte> deviceState) => _world.Call(
+        _host, () => Fencing.Decide(_world.Controller.Owner, claim),
+        answer => Do(() => Shadow?.OnRehearsed(swap, CallOutcome.Done, answer, Now)));
+
     public void GenerationRaised(Generation generation)
     {
         MayCrash("GenerationRaised");

@@ -31,7 +31,11 @@ public static class SamplePairMessages
         new Heartbeat(s_generation, 123456789),
         new HeartbeatEcho(s_generation, -5),
         new SwapPermit("swap-1", s_generation, s_epoch),
-        new SwapDone("swap-1", new Generation(8), TimeSpan.FromTicks(30_000), TimeSpan.FromTicks(41_000)),
+        new SwapDone("swap-1", new Generation(8), TimeSpan.FromTicks(30_000), TimeSpan.FromTicks(41_000),
+            TimeSpan.FromTicks(52_000), TimeSpan.FromTicks(63_000), TimeSpan.FromTicks(74_000),
+            TimeSpan.FromTicks(85_000)),
         new SwapDeclined("swap-1", "the fence did not answer"),
+        new SwapQuery("swap-1"),
+        new SwapReadiness("swap-1", s_epoch, "the standby is being started", "the controller does not answer"),
     ];
 }

@@ -16,6 +16,9 @@ public sealed class ControllerClient(HostIdentity identity) : IDisposable
     /// <summary>A claim not answered by then has an unknown outcome and is asked again.</summary>
     private static readonly TimeSpan FenceDeadline = TimeSpan.FromSeconds(2);
 
+    /// <summary>A rehearsed claim's: below what a swap waits for its shadow, so that it hears why.</summary>
+    private static readonly TimeSpan RehearsalDeadline = TimeSpan.FromSeconds(1);
+
     private readonly HttpClient _http = identity.CreateClient();
 
     /// <summary>
@@ -42,16 +45,26 @@ public sealed class ControllerClient(HostIdentity identity) : IDisposable
     }
 
     /// <summary>Claims a generation; null when the outcome is unknown.</summary>
-    public async Task<FenceAnswer?> ClaimAsync(VmId vm, FenceClaim claim, string cause, CancellationToken stop)
+    public Task<FenceAnswer?> ClaimAsync(VmId vm, FenceClaim claim, string cause, CancellationToken stop) =>
+        AskFenceAsync(ApiPaths.AgentFence, new FenceRequest(vm, claim, cause), FenceDeadline, stop);
+
+    /// <summary>How a claim would be answered now, by the same ways; null when the controller does not say.</summary>
+    public Task<FenceAnswer?> RehearseClaimAsync(VmId vm, FenceClaim claim, CancellationToken stop) =>
+        AskFenceAsync(ApiPaths.AgentFenceRehearsal, new FenceRequest(vm, claim, "rehearsal"), RehearsalDeadline, stop);
+
+    private async Task<FenceAnswer?> AskFenceAsync(
+        string path, FenceRequest request, TimeSpan patience, CancellationToken stop)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        deadline.CancelAfter(FenceDeadline);
+        deadline.CancelAfter(patience);
         try
         {
             using HttpResponseMessage response = await _http.PostAsJsonAsync(
-                ApiPaths.AgentFence, new FenceRequest(vm, claim, cause), FleetJson.Options, deadline.Token);
+                path, request, FleetJson.Options, deadline.Token).ConfigureAwait(false);
             if (!response.IsSuccessStatusCode) return null;
-            return (await response.Content.ReadFromJsonAsync<FenceReply>(FleetJson.Options, deadline.Token))?.Answer;
+            FenceReply? reply = await response.Content.ReadFromJsonAsync<FenceReply>(FleetJson.Options, deadline.Token)
+                .ConfigureAwait(false);
+            return reply?.Answer;
         }
         catch (Exception e) when (IsAbsence(e, stop))
         {

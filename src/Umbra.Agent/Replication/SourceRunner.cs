@@ -38,6 +38,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     private PairConnection? _connection;
     private FullCompare? _compare;
     private string _lastAction = "";
+    private string _swap = "";
     private volatile SourceStatus? _status;
     private TimeSpan _publishedAt;
     private volatile string _trouble = "replication is being set up";
@@ -64,6 +65,12 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
 
     /// <summary>Results of actions, newest last.</summary>
     public IReadOnlyList<VmActionResult> Results => _results.All;
+
+    /// <summary>
+    /// The result of the swap by which the VM went; not among <see cref="Results"/>, because it is whole only once the
+    /// copy here is gone.
+    /// </summary>
+    public VmActionResult? Moved { get; private set; }
 
     /// <summary>How replication stands.</summary>
     public SourceStatus? Status => _status;
@@ -266,6 +273,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
                 _session.RequestSync(action.Id, now);
                 break;
             case VmActionKind.Swap or VmActionKind.SwapRehearsal:
+                _swap = action.Kind == VmActionKind.Swap ? action.Id : "";
                 _session.RequestSwap(action.Id, action.Kind == VmActionKind.SwapRehearsal, now);
                 break;
             case VmActionKind.Verify:
@@ -308,7 +316,8 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
             return;
         }
 
-        _results.Add(result);
+        if (result.Succeeded && result.Id == _swap) Moved = result;
+        else _results.Add(result);
         _changed();
     }
 

@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using Umbra.Agent.Links;
 using Umbra.Agent.State;
@@ -23,7 +21,7 @@ internal sealed record Promotion(QemuVm Qemu, Assignment Assignment);
 /// Holds one shadow: the thread on which its <see cref="ShadowSession"/> runs, between the source's connection, the
 /// shadow's files, its standby and the controller.
 /// </summary>
-internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
+internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
 {
     private static readonly TimeSpan SetUpRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
@@ -54,6 +52,9 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
     private Generation _refused;
     private TimeSpan _refusedAt;
     private bool _isOwner;
+    private VmActionResult? _ran;
+    private string _won = "";
+    private volatile Task _keeping = Task.CompletedTask;
     private volatile VmStatus? _status;
     private volatile Promotion? _promoted;
     private volatile string _trouble = "the shadow is being opened";
@@ -284,17 +285,30 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         if (session.Phase != ShadowPhase.Starting) (_refused, _refusedAt) = (assignment.Generation, now);
     }
 
+    private Assignment Owner(Generation generation, Standby standby) => _assignment with
+    {
+        Role = VmRole.Primary, Generation = generation, Vm = standby.Definition, Peer = null,
+            PeerEndpoint = null, Action = null,
+    };
+
+    private VmRecord RecordOf(Assignment assignment) => new()
+    {
+        Assignment = assignment,
+        BootId = _services.BootId,
+        ProcessId = _standby?.Qemu.Identity.Pid ?? 0,
+        ProcessStart = _standby?.Qemu.Identity.StartTicks ?? 0,
+        OwnImages = true,
+    };
+
     private void Keep()
     {
-        var record = new VmRecord
-        {
-            // Until it runs it is a shadow for the next agent, also where the controller has this host as the owner.
-            Assignment = _isOwner ? _assignment : _assignment with { Role = VmRole.Shadow },
-            BootId = _services.BootId,
-            ProcessId = _standby?.Qemu.Identity.Pid ?? 0,
-            ProcessStart = _standby?.Qemu.Identity.StartTicks ?? 0,
-            OwnImages = true,
-        };
+        _keeping.Wait();
+        // Until it runs it is a shadow for the next agent, also where the controller has this host as the owner.
+        Write(RecordOf(_isOwner ? _assignment : _assignment with { Role = VmRole.Shadow }));
+    }
+
+    private void Write(VmRecord record)
+    {
         if (_recordFile.Write(record) is { } error) _services.Report("agent.record-failed", _paths.Vm, error.Message);
     }
 
@@ -334,50 +348,20 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
 
         Standby? old = _standby;
         _standby = null;
+        // A claim that was won has the record say that the old one is the VM: it never ran, and never will.
+        if (_won.Length > 0) Keep();
         _standbyTicket = ticket;
         _standbyWork = PrepareAsync(_standbyWork, old, definition, ticket);
     }
 
-    void IShadowEffects.LoadDeviceState(long ticket, EpochNumber epoch, ReadOnlyMemory<byte> deviceState)
-    {
-        CallOutcome loaded = _standby?.Load(deviceState.Span) ?? CallOutcome.Failed("there is no standby");
-        _mailbox.Post(() => _session!.OnLoaded(ticket, loaded, BootClock.Now));
-    }
-
-    void IShadowEffects.ClaimFence(FenceClaim claim, string cause) => _ = ClaimAsync(claim, cause);
-
-    void IShadowEffects.Run(long ticket, Generation generation)
-    {
-        Assignment owner = _assignment with
-        {
-            Role = VmRole.Primary, Generation = generation, Vm = _standby!.Definition, Peer = null,
-                PeerEndpoint = null, Action = null,
-        };
-
-        // The record goes first: an agent that dies right after the VM began to run must be found running it.
-        Assignment before = _assignment;
-        (_assignment, _isOwner) = (owner, true);
-        Keep();
-        CallOutcome running = _standby.Run();
-        if (!running.Succeeded)
-        {
-            // Another standby will be loaded: the next agent must not take that for the VM.
-            (_assignment, _isOwner) = (before, false);
-            Keep();
-        }
-
-        Promotion? promoted = running.Succeeded ? new Promotion(_standby.Qemu, owner) : null;
-        _mailbox.Post(() =>
-        {
-            // The old primary is told first: the keeper takes the VM from here as soon as it may.
-            _session!.OnRunning(ticket, running, BootClock.Now);
-            _promoted = promoted;
-            _changed();
-        });
-    }
-
     void IShadowEffects.ActionFinished(VmActionResult result)
     {
+        if (_isOwner && result.Succeeded)
+        {
+            _ran = result; // told once the VM is announced
+            return;
+        }
+
         // The keeper's next word brings the same refusal again: to tell of it each time would be a loop.
         bool isRepeated = !result.Succeeded && _results.All.Any(
             known => known.Id == result.Id && !known.Succeeded && known.Detail == result.Detail);
@@ -403,8 +387,7 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
             if (_stop.IsCancellationRequested) return null;
             (standby, error) = await Standby.StartAsync(_services, _paths, definition, CancellationToken.None);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException
-            or TimeoutException or InvalidOperationException or Win32Exception)
+        catch (Exception e) when (Refusals.Is(e))
         {
             error = e.Message;
         }
@@ -426,13 +409,6 @@ internal sealed class ShadowRunner : IShadowEffects, IAsyncDisposable
         Keep();
         CallOutcome outcome = _standby is null ? CallOutcome.Failed(prepared.Error) : CallOutcome.Done;
         _session!.OnStandbyReady(prepared.Ticket, outcome, BootClock.Now);
-    }
-
-    private async Task ClaimAsync(FenceClaim claim, string cause)
-    {
-        FenceAnswer? answer = await _services.Controller.ClaimAsync(_paths.Vm, claim, cause, CancellationToken.None)
-            .ConfigureAwait(false);
-        _mailbox.Post(() => _session!.OnClaimAnswered(claim.Request, answer, BootClock.Now));
     }
 
     /// <summary>A standby that was started, or why not. One that nobody takes any more is ended.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Umbra.Agent.State;
 using Umbra.Agent.Vms;
 using Umbra.Core.Api;
@@ -18,6 +19,10 @@ internal sealed class Standby : IDisposable
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LoadDeadline = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RunDeadline = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan AskDeadline = TimeSpan.FromSeconds(1);
+
+    /// <summary>QEMU's word for a VM that has not got its device state yet.</summary>
+    private const string WaitsForState = "inmigrate";
 
     private readonly AgentServices _services;
     private readonly VmPaths _paths;
@@ -50,31 +55,66 @@ internal sealed class Standby : IDisposable
         return (null, prepared.Description);
     }
 
+    /// <summary>Whether it answers and waits for device state, and the epoch's can be read.</summary>
+    public CallOutcome Rehearse(ReadOnlySpan<byte> blob)
+    {
+        if (Read(blob, out string error) is null) return CallOutcome.Failed(error);
+        QmpOutcome<string> status = Qemu.Monitor.Execute(QmpCommands.QueryStatus, AskDeadline);
+        if (!status.IsOk) return CallOutcome.Failed("the standby: " + status.Description);
+        return status.Value == WaitsForState
+            ? CallOutcome.Done
+            : CallOutcome.Failed($"the standby waits for no device state, it is '{status.Value}'");
+    }
+
     /// <summary>Loads an epoch's device state; the VM stays paused.</summary>
     public CallOutcome Load(ReadOnlySpan<byte> blob)
     {
-        using var lz4 = new Lz4Compressor();
-        DeviceStateBlob? state = DeviceStateBlob.Read(blob, lz4, _services.Hash, out string error);
+        long start = Stopwatch.GetTimestamp();
+        DeviceStateBlob? state = Read(blob, out string error);
         if (state is null) return CallOutcome.Failed(error);
-        if (state.Prefix.IsEmpty) return CallOutcome.Failed("device state: its prefix is not with it");
         QmpOutcome<QmpNothing> loaded = DeviceStateLoader.Load(
             Qemu.Monitor, state.Prefix, state.State, Path.Combine(_paths.Volatile, "load"), LoadDeadline);
-        return loaded.IsOk ? CallOutcome.Done : CallOutcome.Failed($"{loaded.Description}; {Qemu.LastWords}");
+        return loaded.IsOk
+            ? CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start))
+            : CallOutcome.Failed($"{loaded.Description}; {Qemu.LastWords}");
     }
 
-    /// <summary>Taps up, and the vCPUs of the loaded VM run. The new place is announced to the network.</summary>
+    private DeviceStateBlob? Read(ReadOnlySpan<byte> blob, out string error)
+    {
+        using var lz4 = new Lz4Compressor();
+        DeviceStateBlob? state = DeviceStateBlob.Read(blob, lz4, _services.Hash, out error);
+        if (state is not { Prefix.IsEmpty: true }) return state;
+        error = "device state: its prefix is not with it";
+        return null;
+    }
+
+    /// <summary>Taps up, and the vCPUs of the loaded VM run.</summary>
     public CallOutcome Run()
     {
         if (HostTaps.Set(Definition, up: true) is { } error) return CallOutcome.Failed(error.Message);
         QmpOutcome<QmpNothing> running = RunControl.Resume(Qemu.Monitor, RunDeadline);
         // Without an answer it may run or not. Another standby in its place would run on what this one has written
-        // since: so it is asked again, which is harmless when it runs, as long as it lives.
+        // since, and nothing but this process's end proves that it does not: so it is asked again, which is harmless
+        // when it runs, as long as it lives. No limit of time may end that; whoever wants another end kills the QEMU.
         while (running.Status == QmpStatus.TimedOut && Qemu.IsAlive)
             running = RunControl.Resume(Qemu.Monitor, RunDeadline);
-        if (!running.IsOk) return CallOutcome.Failed(running.Description);
-        // QEMU has sent one round by itself; switches that were busy get some more. Not waited for.
-        if (Definition.Nics.Count > 0) _ = Qemu.Monitor.ExecuteAsync(QmpCommands.AnnounceSelf());
-        return CallOutcome.Done;
+        return running.IsOk ? CallOutcome.Done : CallOutcome.Failed(running.Description);
+    }
+
+    /// <summary>
+    /// Tells the network where the VM is now. QEMU's own round was sent as the state was loaded, with the taps down; of
+    /// these the first is out when it answers, the others follow for switches that were busy.
+    /// </summary>
+    /// <returns>How long it took; null: there is no interface to announce.</returns>
+    public async Task<CallOutcome?> AnnounceAsync()
+    {
+        if (Definition.Nics.Count == 0) return null;
+        long start = Stopwatch.GetTimestamp();
+        QmpOutcome<QmpNothing> announced = await Qemu.Monitor.ExecuteAsync(QmpCommands.AnnounceSelf(), AskDeadline)
+            .ConfigureAwait(false);
+        return announced.IsOk
+            ? CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start))
+            : CallOutcome.Failed(announced.Description);
     }
 
     /// <summary>Ends the process.</summary>

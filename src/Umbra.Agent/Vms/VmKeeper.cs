@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Umbra.Agent.Replication;
 using Umbra.Agent.Shadows;
 using Umbra.Agent.State;
@@ -182,11 +183,8 @@ internal sealed partial class VmKeeper : IAsyncDisposable
         _reported = state;
     }
 
-    /// <summary>What the machine refuses may go well the next time; all else is a bug.</summary>
     private bool IsRefusal(Exception e) =>
-        e is IOException or UnauthorizedAccessException or InvalidOperationException or TimeoutException
-            or System.Net.Sockets.SocketException or System.ComponentModel.Win32Exception
-        || (e is OperationCanceledException && !_stop.IsCancellationRequested);
+        Refusals.Is(e) || (e is OperationCanceledException && !_stop.IsCancellationRequested);
 
     private async Task ReconcileAsync()
     {
@@ -342,10 +340,21 @@ internal sealed partial class VmKeeper : IAsyncDisposable
     private async Task DestroyAsync()
     {
         if (_primary is not { } vm) return;
+        long start = Stopwatch.GetTimestamp();
+        VmActionResult? moved = vm.Runner?.Moved;
         if (vm.Runner is { } runner) Collect(runner.Results);
         _primary = null;
         _goneAt = BootClock.Now;
-        await vm.DestroyAsync();
+        try
+        {
+            await vm.DestroyAsync();
+            moved = moved?.WithPhase(SwapPhases.Isolate, Stopwatch.GetElapsedTime(start));
+        }
+        finally
+        {
+            if (moved is not null) _results.Add(moved);
+        }
+
         _services.Report("vm.destroyed", _vm, "the copy that another host has taken over from is gone");
         _fleet.UrgentChange();
     }
@@ -355,6 +364,7 @@ internal sealed partial class VmKeeper : IAsyncDisposable
         bool shutDown = vm.GuestShutDown;
         string words = vm.Qemu.LastWords;
         if (vm.Runner is { } runner) Collect(runner.Results);
+        if (vm.Runner?.Moved is { } moved) _results.Add(moved);
         vm.NoteEnd(asked: false);
         _deadState = shutDown ? GuestState.ShutDown : GuestState.Dead;
         _dead = vm.Record;

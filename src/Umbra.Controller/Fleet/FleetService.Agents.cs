@@ -88,8 +88,11 @@ public sealed partial class FleetService
         }
     }
 
-    /// <summary>The compare-and-set of a VM's generation.</summary>
-    public Outcome<FenceReply> Fence(HostId caller, FenceRequest request)
+    /// <summary>
+    /// The compare-and-set of a VM's generation. A rehearsal goes through all of it and takes it back: its answer is
+    /// what the claim's would be.
+    /// </summary>
+    public Outcome<FenceReply> Fence(HostId caller, FenceRequest request, bool rehearsal = false)
     {
         if (request.Claim.Claimant != caller)
             return Problems.Forbidden($"{caller} may not claim for {request.Claim.Claimant}");
@@ -103,8 +106,9 @@ public sealed partial class FleetService
             bool repeated = vm.Ownership.Holder == caller && vm.Ownership.Request == request.Claim.Request;
             if (!repeated && (vm.Deleting || (vm.Shadow != caller && vm.Primary != caller)))
                 return new FenceReply(new Core.Swap.FenceAnswer(false, vm.Ownership));
-            var outcome = _store.Fence(request.Vm, request.Claim);
+            var outcome = _store.Fence(request.Vm, request.Claim, rehearsal);
             Invariant.Holds(outcome is not null, "a VM in memory is in the store");
+            if (rehearsal) return new FenceReply(outcome.Answer);
             if (outcome.Vm.Ownership != vm.Ownership) Replace(outcome.Vm);
             Record(Event(
                 outcome.Answer.Won ? "fence.won" : "fence.lost", request.Vm, caller,

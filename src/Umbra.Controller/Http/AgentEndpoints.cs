@@ -21,7 +21,8 @@ internal static class AgentEndpoints
         routes.MapGet(ApiPaths.AgentAuthority, context => context.Response.WriteAsync(fleet.AuthorityPem));
         routes.MapPost(ApiPaths.AgentJoin, context => JoinAsync(context, fleet));
         routes.MapPost(ApiPaths.AgentHeartbeat, context => HeartbeatAsync(context, fleet, stopping));
-        routes.MapPost(ApiPaths.AgentFence, context => FenceAsync(context, fleet));
+        routes.MapPost(ApiPaths.AgentFence, context => FenceAsync(context, fleet, rehearsal: false));
+        routes.MapPost(ApiPaths.AgentFenceRehearsal, context => FenceAsync(context, fleet, rehearsal: true));
     }
 
     private static async Task JoinAsync(HttpContext context, FleetService fleet)
@@ -40,11 +41,12 @@ internal static class AgentEndpoints
             : request.Problem!).ConfigureAwait(false);
     }
 
-    private static async Task FenceAsync(HttpContext context, FleetService fleet)
+    private static async Task FenceAsync(HttpContext context, FleetService fleet, bool rehearsal)
     {
         var request = await HttpExchange.ReadAsync<FenceRequest>(context).ConfigureAwait(false);
         await HttpExchange.WriteAsync(
-            context, request.Value is { } fence ? fleet.Fence(Callers.Host(context), fence) : request.Problem!)
+            context,
+            request.Value is { } fence ? fleet.Fence(Callers.Host(context), fence, rehearsal) : request.Problem!)
             .ConfigureAwait(false);
     }
 }

@@ -22,9 +22,10 @@ public interface IFleetStore : IDisposable
 
     /// <summary>
     /// Decides <paramref name="claim"/> by <see cref="Fencing.Decide"/> against the stored register and keeps what
-    /// follows of it (<see cref="VmRecord.AfterFence"/>), in one transaction; null: there is no such VM.
+    /// follows of it (<see cref="VmRecord.AfterFence"/>), in one transaction; null: there is no such VM. A rehearsal
+    /// takes the transaction back at its end: nothing has changed then.
     /// </summary>
-    FenceOutcome? Fence(VmId vm, FenceClaim claim);
+    FenceOutcome? Fence(VmId vm, FenceClaim claim, bool rehearsal = false);
 
     /// <summary>
     /// Events with a higher number than <paramref name="since"/>, ascending, at most <paramref name="limit"/>.

@@ -100,7 +100,7 @@ public sealed class SqliteFleetStore : IFleetStore
     }
 
     /// <inheritdoc/>
-    public FenceOutcome? Fence(VmId vm, FenceClaim claim)
+    public FenceOutcome? Fence(VmId vm, FenceClaim claim, bool rehearsal = false)
     {
         lock (_lock)
         {
@@ -112,7 +112,8 @@ public sealed class SqliteFleetStore : IFleetStore
             var next = found[0].AfterFence(answer);
             bool written = Write(new VmWrite(next, found[0].Ownership));
             Invariant.Holds(written, "the register cannot change within the transaction that read it");
-            transaction.Commit();
+            if (rehearsal) transaction.Rollback();
+            else transaction.Commit();
             return new FenceOutcome(answer, next);
         }
     }

@@ -64,6 +64,11 @@ public sealed record ActionRequest
 
     /// <summary>Why, for the events.</summary>
     public string Reason { get; init; } = "asked for by an operator";
+
+    /// <summary>
+    /// Swap only: the primary's host is under suspicion, and is cordoned once it has lost the VM.
+    /// </summary>
+    public bool Suspect { get; init; }
 }
 
 /// <summary>

@@ -23,6 +23,12 @@ public static class ApiPaths
     /// <summary>Compare-and-set of a VM's generation: <see cref="FenceRequest"/>, <see cref="FenceReply"/>.</summary>
     public const string AgentFence = "/agent/v1/fence";
 
+    /// <summary>
+    /// How such a claim would be answered now; nothing changes. Same bodies, another path: a controller that does not
+    /// know it answers that there is no such thing, and never takes it for a claim.
+    /// </summary>
+    public const string AgentFenceRehearsal = "/agent/v1/fence/rehearsal";
+
     /// <summary>Where the API for people and programs begins.</summary>
     public const string Admin = "/api/v1";
 

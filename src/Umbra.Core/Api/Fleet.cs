@@ -140,6 +140,12 @@ public sealed record VmAction(string Id, VmActionKind Kind, string Reason)
     /// the shadow needs not wait for one.
     /// </summary>
     public bool ProvenOff { get; init; }
+
+    /// <summary>
+    /// With <see cref="VmActionKind.Swap"/>: the primary's host is under suspicion, and is cordoned once it has lost
+    /// the VM.
+    /// </summary>
+    public bool Suspect { get; init; }
 }
 
 /// <summary>How an action went.</summary>
@@ -157,6 +163,9 @@ public sealed record VmActionResult
     /// <summary>Phases with their times, in order; empty where it has none.</summary>
     public IReadOnlyList<PhaseTime> Phases { get; init; } = [];
 
+    /// <summary>Rehearsal only: everything that was looked at. It succeeds when all of it holds.</summary>
+    public IReadOnlyList<ReadinessCheck> Checks { get; init; } = [];
+
     /// <summary>Epoch that the action ended on.</summary>
     public EpochNumber Epoch { get; init; }
 
@@ -165,10 +174,27 @@ public sealed record VmActionResult
 
     /// <summary>Consent only: for how long the shadow had not heard of the primary when it gave its word.</summary>
     public TimeSpan Silence { get; init; }
+
+    /// <summary>The same with a phase after its last one.</summary>
+    public VmActionResult WithPhase(string name, TimeSpan duration) => this with
+    {
+        Phases = [.. Phases, new PhaseTime(name, Phases.Count > 0 ? Phases[^1].End : TimeSpan.Zero, duration)],
+    };
 }
 
 /// <summary>One phase of a swap or takeover.</summary>
-/// <param name="Name">As architecture names it: <c>Prepare</c>, <c>Pause</c>, <c>FinalEpoch</c> ...</param>
+/// <param name="Name">One of <see cref="SwapPhases"/>.</param>
 /// <param name="Start">Since the decision.</param>
 /// <param name="Duration">How long it took.</param>
-public sealed record PhaseTime(string Name, TimeSpan Start, TimeSpan Duration);
+public sealed record PhaseTime(string Name, TimeSpan Start, TimeSpan Duration)
+{
+    /// <summary>Its end, since the decision.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public TimeSpan End => Start + Duration;
+}
+
+/// <summary>Something that a swap needs, as a rehearsal found it.</summary>
+/// <param name="Name">What, in a word or two.</param>
+/// <param name="Holds">Whether it is there; a swap is refused without it.</param>
+/// <param name="Detail">What was found, for people.</param>
+public sealed record ReadinessCheck(string Name, bool Holds, string Detail);

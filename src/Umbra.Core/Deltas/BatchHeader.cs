@@ -44,7 +44,7 @@ internal readonly record struct BatchHeader(
     {
         var to = new SpanWriter(batch[..ChecksumOffset]);
         to.Byte((byte)Kind);
-        to.Byte(ProtocolLimits.Version);
+        to.Byte(BatchLimits.Version);
         to.Byte((byte)Method);
         to.Byte(0);
         to.UInt32((uint)Entries);
@@ -77,7 +77,7 @@ internal readonly record struct BatchHeader(
         header = new BatchHeader(foundKind, method, (int)entries, (int)bodyBytes, contents);
         if (from.Failed) return "shorter than a batch header";
         if (foundKind != kind || reserved != 0) return "not a batch of this kind";
-        if (version != ProtocolLimits.Version) return $"batch of format version {version}";
+        if (version != BatchLimits.Version) return $"batch of format version {version}";
         if (entries > entriesMax || bodyBytes > BatchLimits.BodyBytesMax || from.Left > BatchLimits.BodyBytesMax)
             return $"batch of {entries} entries in {bodyBytes} bytes";
         return checksum == header.Checksum(hash, batch[BatchLimits.HeaderBytes..])

@@ -34,6 +34,14 @@ public interface IShadowEffects
     void ClaimFence(FenceClaim claim, string cause);
 
     /// <summary>
+    /// Try everything of a swap that changes nothing: does the standby answer, can <paramref name="deviceState"/> be
+    /// read, how would the controller answer the claim? It goes the ways of the swap itself, so that nothing on them
+    /// is done for the first time while the guest stands still. Answer: <c>ShadowSession.OnRehearsed</c>.
+    /// Memory is valid during the call only.
+    /// </summary>
+    void Rehearse(string swap, FenceClaim claim, ReadOnlyMemory<byte> deviceState);
+
+    /// <summary>
     /// Taps up, and let the vCPUs of the loaded standby run under <paramref name="generation"/>: this host is the
     /// primary from here on. Answer: <c>ShadowSession.OnRunning</c>.
     /// </summary>

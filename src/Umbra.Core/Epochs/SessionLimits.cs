@@ -64,6 +64,12 @@ public static class SessionLimits
     /// <summary>A swap that cannot pause the guest within this is called off.</summary>
     public static readonly TimeSpan PrepareMax = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// A shadow that is asked whether it is ready answers within this, or the swap or rehearsal has failed: with the
+    /// guest paused such a claim would be as slow, and <see cref="PermitMax"/> near.
+    /// </summary>
+    public static readonly TimeSpan SwapQueryMax = TimeSpan.FromSeconds(1.5);
+
     /// <summary>A claim that was not answered at all is asked again after this.</summary>
     public static readonly TimeSpan ClaimAnswerMax = TimeSpan.FromSeconds(5);
 

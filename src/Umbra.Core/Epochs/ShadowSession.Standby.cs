@@ -19,7 +19,9 @@ public sealed partial class ShadowSession
     private SwapPermit? _permit;
     private FenceClaim? _claim;
     private Start? _start;
-    private TimeSpan _permitAt;
+    private PhaseClock? _final;
+    private bool _finalCommitted;
+    private Query? _query;
     private TimeSpan _askAgainAt;
     private TimeSpan _startAgainAt;
 
@@ -38,10 +40,17 @@ public sealed partial class ShadowSession
         Broken,
     }
 
-    // A VM that this host has won and brings up.
-    private sealed class Start(TimeSpan startedAt)
+    private sealed class Query(string swap)
     {
-        private TimeSpan _phaseAt = startedAt;
+        public string Swap => swap;
+
+        public bool IsAsked { get; set; }
+    }
+
+    // A VM that this host has won and brings up.
+    private sealed class Start(PhaseClock clock)
+    {
+        public PhaseClock Clock => clock;
 
         public required string Action { get; init; }
 
@@ -52,17 +61,6 @@ public sealed partial class ShadowSession
         public bool BySwap { get; init; }
 
         public bool RunAsked { get; set; }
-
-        public List<PhaseTime> Phases { get; } = [];
-
-        public TimeSpan Took(string phase) => Phases.FirstOrDefault(p => p.Name == phase)?.Duration ?? TimeSpan.Zero;
-
-        public void Passed(string phase, TimeSpan now)
-        {
-            PhaseTime? last = Phases.Count > 0 ? Phases[^1] : null;
-            Phases.Add(new PhaseTime(phase, last is null ? TimeSpan.Zero : last.Start + last.Duration, now - _phaseAt));
-            _phaseAt = now;
-        }
     }
 
     /// <summary>The answer to <see cref="IShadowEffects.PrepareStandby"/>.</summary>
@@ -75,6 +73,7 @@ public sealed partial class ShadowSession
         if (!outcome.Succeeded) _effects.Report("standby.failed", outcome.Detail);
         if (outcome.Succeeded && _loadWanted && _end is null) LoadCommitted();
         if (!outcome.Succeeded) DeclineIfUnclaimed(outcome.Detail);
+        if (_query is { IsAsked: false } query) Rehearse(query);
     }
 
     /// <summary>The answer to <see cref="IShadowEffects.LoadDeviceState"/>.</summary>
@@ -84,6 +83,8 @@ public sealed partial class ShadowSession
         _standby = outcome.Succeeded ? Standby.Loaded : Standby.Broken;
         _standbyTrouble = outcome.Detail;
         _startAgainAt = outcome.Succeeded ? now : now + SessionLimits.StandbyRetry;
+        if (_finalCommitted) LoadFinal(now);
+        if (outcome.Succeeded) _final?.PassedBeside(SwapPhases.Load, outcome.Duration, now);
         if (!outcome.Succeeded)
         {
             _effects.Report("standby.failed", outcome.Detail);
@@ -114,8 +115,11 @@ public sealed partial class ShadowSession
         _permit = null;
         if (answer.Current.Holder == _options.Host)
         {
+            PhaseClock clock = _final ?? new PhaseClock(now);
+            _final = null;
+            clock.Passed(SwapPhases.Fence, now);
             BeginStart(
-                new Start(_permitAt)
+                new Start(clock)
                 {
                     Action = permit.Swap, Generation = answer.Current.Generation, Epoch = permit.Epoch, BySwap = true,
                 },
@@ -143,10 +147,17 @@ public sealed partial class ShadowSession
         }
 
         Phase = ShadowPhase.Running;
-        _start.Passed("Resume", now);
+        PhaseClock clock = _start.Clock;
+        clock.Passed(SwapPhases.Resume, now);
         if (_start.BySwap)
-            _link?.Send(new SwapDone(_start.Action, _start.Generation, _start.Took("Fence"), _start.Took("Load")));
-        Finish(_start.Action, true, $"the VM runs here under {_start.Generation} from {_start.Epoch}", _start.Phases);
+        {
+            _link?.Send(new SwapDone(
+                _start.Action, _start.Generation, clock.Of(SwapPhases.Verify), clock.Of(SwapPhases.Commit),
+                clock.Of(SwapPhases.Load), clock.Between(SwapPhases.Commit, SwapPhases.Load),
+                clock.Of(SwapPhases.Fence), clock.Of(SwapPhases.Resume)));
+        }
+
+        Finish(_start.Action, true, $"the VM runs here under {_start.Generation} from {_start.Epoch}", clock.Phases);
     }
 
     /// <summary>
@@ -176,7 +187,9 @@ public sealed partial class ShadowSession
         _end = null;
         _permit = null;
         _claim = null;
-        BeginStart(new Start(now) { Action = action, Generation = generation, Epoch = _store.Committed }, now);
+        _final = null;
+        BeginStart(
+            new Start(new PhaseClock(now)) { Action = action, Generation = generation, Epoch = _store.Committed }, now);
     }
 
     /// <summary>
@@ -218,6 +231,71 @@ public sealed partial class ShadowSession
         Finish(action, true, said, [], refused, silence);
     }
 
+    /// <summary>The answer to <see cref="IShadowEffects.Rehearse"/>.</summary>
+    /// <param name="swap">As it was asked for.</param>
+    /// <param name="standby">Whether the standby answers and the device state is whole.</param>
+    /// <param name="claim">How the controller would answer the claim; null: it does not answer.</param>
+    /// <param name="now">The session's clock.</param>
+    public void OnRehearsed(string swap, CallOutcome standby, FenceAnswer? claim, TimeSpan now)
+    {
+        if (_query?.Swap != swap || _link is null) return;
+        _query = null;
+        string refusal = claim switch
+        {
+            null => "the controller does not answer the shadow's agent",
+            { Won: false } => $"the controller would refuse it: {claim.Current.Holder} has {claim.Current.Generation}",
+            _ => "",
+        };
+        SendReadiness(swap, standby.Succeeded ? StandbyTrouble() : standby.Detail, refusal);
+    }
+
+    // One that is just being started will soon tell whether it can.
+    private void OnQuery(SwapQuery query)
+    {
+        _query = new Query(query.Swap);
+        if (_standby != Standby.Preparing) Rehearse(_query);
+    }
+
+    private void Rehearse(Query query)
+    {
+        string trouble = StandbyTrouble();
+        if (trouble.Length == 0)
+        {
+            _bytes.ResetWrittenCount();
+            CallOutcome read = _store.ReadDeviceState(_store.Committed, _bytes);
+            if (!read.Succeeded) trouble = read.Detail;
+        }
+
+        if (trouble.Length > 0)
+        {
+            _query = null;
+            SendReadiness(query.Swap, trouble, "");
+            return;
+        }
+
+        query.IsAsked = true;
+        _effects.Rehearse(query.Swap, ClaimOf(query.Swap, _store.Promised), _bytes.WrittenMemory);
+    }
+
+    private string StandbyTrouble()
+    {
+        if (Phase is not (ShadowPhase.Following or ShadowPhase.Committing)) return $"the shadow is {Phase}";
+        if (_store.Committed == EpochNumber.None || _store.State != StoreState.Complete)
+            return "the shadow holds no complete epoch";
+        return _standby switch
+        {
+            Standby.Ready => "",
+            Standby.Broken => "the standby does not start: " + _standbyTrouble,
+            _ => $"the standby is {_standby}",
+        };
+    }
+
+    private void SendReadiness(string swap, string standby, string claim) =>
+        _link!.Send(new SwapReadiness(swap, _store.Committed, standby, claim));
+
+    private FenceClaim ClaimOf(string swap, Generation expected) =>
+        new(expected, _options.Host, $"{swap}/{_options.Host}/{_options.Session:x16}");
+
     private void OnPermit(SwapPermit permit, TimeSpan now)
     {
         if (_store.Committed != permit.Epoch || permit.Generation != _store.Promised || Phase != ShadowPhase.Following)
@@ -227,7 +305,6 @@ public sealed partial class ShadowSession
         }
 
         _permit = permit;
-        _permitAt = now;
         Phase = ShadowPhase.Permitted;
         if (_standby == Standby.Loaded) ClaimBySwap(now);
         else if (_standby == Standby.Ready) LoadCommitted();
@@ -236,9 +313,7 @@ public sealed partial class ShadowSession
 
     private void ClaimBySwap(TimeSpan now)
     {
-        SwapPermit permit = _permit!;
-        _claim = new FenceClaim(
-            permit.Generation, _options.Host, $"{permit.Swap}/{_options.Host}/{_options.Session:x16}");
+        _claim = ClaimOf(_permit!.Swap, _permit.Generation);
         Phase = ShadowPhase.Claiming;
         AskClaim(now);
     }
@@ -259,6 +334,29 @@ public sealed partial class ShadowSession
         PrepareCommittedStandby();
     }
 
+    // What the standby needs and the epoch's way to the disk go on beside each other. Nothing is acknowledged before
+    // the latter is done, nothing claimed before both.
+    private void LoadStaged()
+    {
+        _standby = Standby.Loading;
+        _effects.LoadDeviceState(++_ticket, _end!.Epoch, _store.StagedDeviceState);
+    }
+
+    private void DropLoaded(string reason)
+    {
+        _ticket++;
+        _standby = Standby.Broken;
+        _standbyTrouble = reason;
+    }
+
+    // In a step of its own: what the commit took is known by then.
+    private void LoadFinal(TimeSpan now)
+    {
+        _finalCommitted = false;
+        _final?.Passed(SwapPhases.Commit, now);
+        if (_standby is Standby.Ready or Standby.Preparing) LoadCommitted();
+    }
+
     private void ForgetPermit()
     {
         if (_permit is null || _claim is not null) return;
@@ -268,7 +366,6 @@ public sealed partial class ShadowSession
 
     private void BeginStart(Start start, TimeSpan now)
     {
-        start.Passed("Fence", now);
         _start = start;
         Phase = ShadowPhase.Starting;
         _startAgainAt = now;
@@ -322,7 +419,8 @@ public sealed partial class ShadowSession
             return _startAgainAt;
         }
 
-        _start.Passed("Load", now);
+        // In a swap it was loaded before the claim.
+        if (!_start.BySwap) _start.Clock.Passed(SwapPhases.Load, now);
         _start.RunAsked = true;
         _effects.Run(++_ticket, _start.Generation);
         return TimeSpan.MaxValue;

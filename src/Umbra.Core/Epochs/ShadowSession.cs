@@ -111,6 +111,7 @@ public sealed partial class ShadowSession
         _greeted = false;
         _hashRequests.Clear();
         _hashesDone = 0;
+        _query = null;
         if (_end is null) _store.Drop();
     }
 
@@ -163,6 +164,9 @@ public sealed partial class ShadowSession
             case SwapPermit permit:
                 OnPermit(permit, now);
                 break;
+            case SwapQuery query:
+                OnQuery(query);
+                break;
             default:
                 CloseLink($"the source sent {message.GetType().Name}, which is the shadow's to send");
                 break;
@@ -176,6 +180,7 @@ public sealed partial class ShadowSession
     public TimeSpan Tick(TimeSpan now)
     {
         TimeSpan next = TickStarting(now);
+        if (_finalCommitted) LoadFinal(now);
         if (_hashRequests.Count > 0 && _link is { HasRoom: true })
         {
             HashSome();
@@ -234,6 +239,7 @@ public sealed partial class ShadowSession
     {
         _refusing = false;
         ForgetPermit();
+        (_final, _finalCommitted) = (null, false);
         Staged(begin.Epoch, _store.Begin(begin));
         if (!_refusing && _standby == Standby.Loaded) PrepareCommittedStandby();
     }
@@ -255,6 +261,7 @@ public sealed partial class ShadowSession
         if (!outcome.Accepted) return;
         _end = end;
         _verified = false;
+        _final = end.Final ? new PhaseClock(now) : null;
         Phase = ShadowPhase.Committing;
     }
 
@@ -270,12 +277,13 @@ public sealed partial class ShadowSession
             return now;
         }
 
+        if (_final is { Phases.Count: 0 }) _final.Passed(SwapPhases.Verify, now);
         // A standby with the devices of this configuration first, so that a committed epoch can be run.
         if (_standby == Standby.Preparing && _store.ConfigurationChanged) return TimeSpan.MaxValue;
         if (_standby == Standby.Broken && _store.ConfigurationChanged)
             FinishCommit(StoreOutcome.Refused(RejectReason.Storage, "no standby for it: " + _standbyTrouble));
         else
-            FinishCommit(_store.Commit());
+            FinishCommit(_store.Commit(_final is not null && _standby == Standby.Ready ? LoadStaged : null));
         return now;
     }
 
@@ -287,12 +295,13 @@ public sealed partial class ShadowSession
         Staged(end.Epoch, outcome);
         if (!outcome.Accepted)
         {
+            if (_standby is Standby.Loading or Standby.Loaded) DropLoaded("the epoch that it has was taken back");
             if (_standby != Standby.Preparing && _store.State == StoreState.Complete) PrepareCommittedStandby();
             return;
         }
 
         _link?.Send(new EpochAck(end.Epoch, end.Digest));
-        if (end.Final) LoadCommitted();
+        if (end.Final) _finalCommitted = true;
         else if (_standby == Standby.Broken) PrepareCommittedStandby();
     }
 

@@ -11,13 +11,18 @@ public sealed partial class ShadowStore
     /// Makes the verified epoch the shadow's. When it fails, the shadow is still (or again) the epoch before; when not
     /// even that could be had, nothing is held until <see cref="Recover"/> succeeds, which <see cref="Begin"/> tries.
     /// </summary>
-    public StoreOutcome Commit()
+    /// <param name="applied">
+    /// Called when everything of the epoch is in place (its device state is <see cref="StagedDeviceState"/>) and only
+    /// its way to the disk is left: what reads it may begin, and has to be thrown away when the commit fails.
+    /// </param>
+    public StoreOutcome Commit(Action? applied = null)
     {
         Invariant.Holds(_open is not null && _end is not null, "an epoch is committed after it was verified");
         CallOutcome outcome = WritesThrough ? CallOutcome.Done : WriteUndo();
         bool touched = outcome.Succeeded;
         if (outcome.Succeeded && !WritesThrough) outcome = Apply();
         if (outcome.Succeeded) outcome = WriteState(_end.Epoch);
+        if (outcome.Succeeded) applied?.Invoke();
         if (outcome.Succeeded) outcome = FlushDisks();
         if (outcome.Succeeded) outcome = Save(AfterCommit());
         if (!outcome.Succeeded)

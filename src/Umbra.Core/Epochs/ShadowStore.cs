@@ -120,6 +120,9 @@ public sealed partial class ShadowStore
     /// <summary>The staged epoch's new configuration; empty when it keeps the committed one's.</summary>
     public ReadOnlyMemory<byte> StagedConfiguration => _configuration.WrittenMemory;
 
+    /// <summary>The staged epoch's device state.</summary>
+    public ReadOnlyMemory<byte> StagedDeviceState => _deviceState.WrittenMemory;
+
     private bool WritesThrough => _metadata.State is StoreState.Blank or StoreState.Incomplete;
 
     /// <summary>

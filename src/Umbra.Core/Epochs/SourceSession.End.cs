@@ -25,6 +25,7 @@ public sealed partial class SourceSession
         _lease = null;
         SetRunDeadline();
         if (_swap is not null) EndSwap(false, ProtectionEnded, now);
+        if (_rehearsal is not null) EndRehearsal(null, ProtectionEnded, now);
         if (_paused == PausedBy.Lease) _paused = PausedBy.Nobody;
         foreach (PendingSync sync in _syncs) FinishAction(sync.Id, false, ProtectionEnded, []);
         _syncs.Clear();

@@ -57,7 +57,7 @@ public sealed partial class SourceSession
         return Decide(now);
     }
 
-    private bool CutWanted => _syncs.Count > 0 || _swap is { Phase: SwapPhase.Prepare };
+    private bool CutWanted => _syncs.Count > 0 || IsFreshEpochDue || IsFinalDue;
 
     private TimeSpan? RateLimitedUntil(TimeSpan now)
     {
@@ -119,6 +119,7 @@ public sealed partial class SourceSession
         if (dirty <= SessionLimits.RoundPagesMin) return _rounds == 0 && _policy.ThresholdLowBytes > 0;
         if (_rounds == 0) return true;
         int roundsMax = _resyncing ? SessionLimits.ResyncRoundsMax : SessionLimits.RoundsMax;
+        if (IsFinalDue) return dirty < _lastRoundPages * 3 / 4 && _rounds < roundsMax;
         long fit = _pauses.PagesWithin(_policy.PauseBudget, _pages.PauseCapacity);
         return dirty > fit && dirty < _lastRoundPages * 3 / 4 && _rounds < roundsMax;
     }
@@ -137,7 +138,7 @@ public sealed partial class SourceSession
 
     private TimeSpan Barrier(TimeSpan now)
     {
-        bool final = _swap is { Phase: SwapPhase.Prepare };
+        bool final = IsFinalDue;
         if (final && !SwapMayPause(now)) return now;
         OpenEpoch();
         _deviceState.ResetWrittenCount();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Protocol;
@@ -11,6 +12,7 @@ namespace Umbra.Core.Epochs;
 public sealed partial class SourceSession
 {
     private SwapUnderWay? _swap;
+    private Rehearsal? _rehearsal;
     private ClaimUnderWay? _claim;
     private bool _lost;
     private Generation _yielded;
@@ -27,43 +29,37 @@ public sealed partial class SourceSession
         Permitted,
     }
 
-    private sealed class SwapUnderWay
+    private sealed class SwapUnderWay(string id, TimeSpan now)
     {
-        private readonly TimeSpan _startedAt;
-        private TimeSpan _phaseAt;
-
-        public SwapUnderWay(string id, TimeSpan now)
-        {
-            Id = id;
-            _startedAt = _phaseAt = now;
-        }
-
-        public string Id { get; }
+        public string Id => id;
 
         public SwapPhase Phase { get; set; }
+
+        /// <summary>Whether the shadow has said that it could run the VM.</summary>
+        public bool IsShadowReady { get; set; }
 
         public EpochNumber Epoch { get; set; }
 
         public TimeSpan Deadline { get; set; }
 
-        public List<PhaseTime> Phases { get; } = [];
+        public PhaseClock Clock { get; } = new(now);
 
-        public void Passed(string phase, TimeSpan now)
-        {
-            Phases.Add(new PhaseTime(phase, _phaseAt - _startedAt, now - _phaseAt));
-            _phaseAt = now;
-        }
-
-        // The last phase ends when its news is here: the blackout is never told too short.
+        // Times of the other host, laid end to end from when its acknowledgement was here, which was after it began on
+        // them, or earlier where they would end after their own news: the blackout is never told too short, and the
+        // way of that news is no part of it.
         public void PassedOnShadow(SwapDone done, TimeSpan now)
         {
-            TimeSpan fence = done.Fence < now - _phaseAt ? done.Fence : now - _phaseAt;
-            Passed("Fence", _phaseAt + fence);
-            TimeSpan load = done.Load < now - _phaseAt ? done.Load : now - _phaseAt;
-            Passed("Load", _phaseAt + load);
-            Passed("Resume", now);
+            TimeSpan late = Max(Clock.PassedAt + done.LoadLeft + done.Fence + done.Resume - now, TimeSpan.Zero);
+            TimeSpan committed = Clock.CutLast(done.Verify + done.Commit + late) - late;
+            Clock.Took(SwapPhases.Verify, done.Verify, committed);
+            Clock.Passed(SwapPhases.Commit, committed);
+            Clock.PassedBeside(SwapPhases.Load, done.Load, Min(committed + done.LoadLeft, now));
+            Clock.Took(SwapPhases.Fence, done.Fence, now);
+            Clock.Took(SwapPhases.Resume, done.Resume, now);
         }
     }
+
+    private sealed record Rehearsal(string Id, TimeSpan Deadline);
 
     private sealed class ClaimUnderWay(FenceClaim claim, string cause)
     {
@@ -76,21 +72,28 @@ public sealed partial class SourceSession
 
     /// <summary>
     /// Moves the VM onto its shadow; the action's result comes by <see cref="ISourceEffects.ActionFinished"/>. A
-    /// rehearsal checks everything that a swap needs and stops before the pause.
+    /// rehearsal asks for everything that a swap needs, this side and the shadow, and pauses nothing.
     /// </summary>
     public void RequestSwap(string id, bool rehearsal, TimeSpan now)
     {
-        if (_swap?.Id == id) return;
-        string? refusal = SwapRefusal();
-        if (refusal is not null || rehearsal)
+        if (_swap?.Id == id || _rehearsal?.Id == id) return;
+        if (SwapRefusal() is { } refusal)
         {
-            FinishAction(id, refusal is null, refusal ?? "everything that a swap needs is there",
-                [new PhaseTime("Prepare", TimeSpan.Zero, TimeSpan.Zero)]);
+            FinishAction(id, false, refusal, [], [new ReadinessCheck("replication", false, refusal)]);
             return;
         }
 
-        _swap = new SwapUnderWay(id, now) { Deadline = now + SessionLimits.PrepareMax };
-        _cutDue = now;
+        if (rehearsal)
+        {
+            _rehearsal = new Rehearsal(id, now + SessionLimits.SwapQueryMax);
+        }
+        else
+        {
+            _swap = new SwapUnderWay(id, now) { Deadline = now + SessionLimits.SwapQueryMax };
+            _cutDue = now;
+        }
+
+        _link!.Send(new SwapQuery(id));
     }
 
     /// <summary>
@@ -132,7 +135,7 @@ public sealed partial class SourceSession
     private string? SwapRefusal()
     {
         if (_lost) return "the VM does not run here any more";
-        if (_swap is not null) return "another swap is under way";
+        if (_swap is not null || _rehearsal is not null) return "another swap is under way";
         if (_claim is not null || _paused != PausedBy.Nobody) return "the VM is held: " + _heldReason;
         if (_link is null || _phase != LinkPhase.Streaming) return "no shadow is connected: " + _linkReason;
         if (_resyncing || _acknowledged == EpochNumber.None)
@@ -140,6 +143,52 @@ public sealed partial class SourceSession
         if (!_disks.IsReady) return "the disks are not mirrored: " + _disks.Detail;
         return _trouble.Length > 0 ? "the last sync had trouble: " + _trouble : null;
     }
+
+    private void OnSwapReadiness(SwapReadiness said, TimeSpan now)
+    {
+        if (_rehearsal is { } rehearsal && rehearsal.Id == said.Swap) EndRehearsal(said, "", now);
+        if (_swap is not { Phase: SwapPhase.Prepare } || _swap.Id != said.Swap) return;
+        string trouble = said.Standby.Length > 0 ? said.Standby : said.Claim;
+        if (trouble.Length > 0)
+        {
+            EndSwap(false, "the shadow is not ready: " + trouble, now);
+            return;
+        }
+
+        _swap.IsShadowReady = true;
+        _swap.Deadline = now + SessionLimits.PrepareMax;
+    }
+
+    private void EndRehearsal(SwapReadiness? said, string trouble, TimeSpan now)
+    {
+        Rehearsal rehearsal = _rehearsal!;
+        _rehearsal = null;
+        string refusal = trouble.Length > 0 ? trouble : SwapRefusal() ?? "";
+        var checks = new List<ReadinessCheck>
+        {
+            new("replication", refusal.Length == 0, refusal.Length > 0
+                ? refusal
+                : $"the shadow holds {_acknowledged}, cut {(now - _acknowledgedCutAt).TotalMilliseconds:0} ms ago"),
+        };
+        if (said is not null)
+        {
+            checks.Add(new("standby", said.Standby.Length == 0, said.Standby.Length > 0
+                ? said.Standby : $"it answers, and the device state of {said.Committed} is whole"));
+            checks.Add(new("claim", said.Claim.Length == 0, said.Claim.Length > 0
+                ? said.Claim : "the controller answers the shadow, which would win"));
+        }
+
+        ReadinessCheck? missing = checks.Find(static check => !check.Holds);
+        FinishAction(
+            rehearsal.Id, missing is null, missing?.Detail ?? "everything that a swap needs is there", [], checks);
+    }
+
+    // An epoch that is cut after the swap was asked for comes first: the last one is small then, and whatever an epoch
+    // needs was just used.
+    private bool IsFreshEpochDue =>
+        _swap is { Phase: SwapPhase.Prepare } && _acknowledgedCutAt < _swap.Clock.StartedAt;
+
+    private bool IsFinalDue => _swap is { Phase: SwapPhase.Prepare, IsShadowReady: true } && !IsFreshEpochDue;
 
     private bool SwapMayPause(TimeSpan now)
     {
@@ -153,8 +202,8 @@ public sealed partial class SourceSession
         _paused = PausedBy.Swap;
         _stateConfirmed = true;
         _heldReason = "a swap is under way";
-        _swap!.Passed("Prepare", now);
-        _swap.Phases.Add(new PhaseTime("Pause", _swap.Phases[^1].Start + _swap.Phases[^1].Duration, report.Pause));
+        _swap!.Clock.Passed(SwapPhases.Prepare, now);
+        _swap.Clock.Passed(SwapPhases.Pause, now + report.Pause);
         _swap.Phase = SwapPhase.FinalEpoch;
         _swap.Epoch = report.Epoch;
         _swap.Deadline = now + SessionLimits.FinalEpochMax;
@@ -170,8 +219,7 @@ public sealed partial class SourceSession
 
     private void SwapFinalAcknowledged(TimeSpan now)
     {
-        _swap!.Passed("FinalEpoch", now);
-        _swap.Phases.Add(new PhaseTime("Verify", _swap.Phases[^1].Start + _swap.Phases[^1].Duration, TimeSpan.Zero));
+        _swap!.Clock.Passed(SwapPhases.FinalEpoch, now);
         _swap.Phase = SwapPhase.Permitted;
         _swap.Deadline = now + SessionLimits.PermitMax;
         _link!.Send(new SwapPermit(_swap.Id, _generation, _swap.Epoch));
@@ -194,10 +242,25 @@ public sealed partial class SourceSession
 
     private void SwapLinkDown(TimeSpan now)
     {
+        if (_rehearsal is not null) EndRehearsal(null, "the link was lost", now);
         if (_swap is null) return;
         if (_swap.Phase != SwapPhase.Permitted) EndSwap(false, "the link was lost", now);
         else if (_claim is null && _yielded == Generation.None)
             BeginClaim(_swap.Id, "the link was lost after the permit", now);
+    }
+
+    private static string NoAnswer => string.Create(
+        CultureInfo.InvariantCulture,
+        $"the shadow gave no answer for {SessionLimits.SwapQueryMax.TotalSeconds:0.0} s");
+
+    private bool IsAnswerMissing => _swap is { Phase: SwapPhase.Prepare, IsShadowReady: false };
+
+    private TimeSpan TickRehearsal(TimeSpan now)
+    {
+        if (_rehearsal is null) return TimeSpan.MaxValue;
+        if (now < _rehearsal.Deadline) return _rehearsal.Deadline;
+        EndRehearsal(null, NoAnswer, now);
+        return now;
     }
 
     private TimeSpan TickSwap(TimeSpan now)
@@ -205,7 +268,7 @@ public sealed partial class SourceSession
         if (_swap is null || _claim is not null || _yielded != Generation.None) return TimeSpan.MaxValue;
         if (now < _swap.Deadline) return _swap.Deadline;
         if (_swap.Phase == SwapPhase.Permitted) BeginClaim(_swap.Id, "the shadow did not run in time", now);
-        else EndSwap(false, $"{_swap.Phase} took too long", now);
+        else EndSwap(false, IsAnswerMissing ? NoAnswer : $"{_swap.Phase} took too long", now);
         return now;
     }
 
@@ -220,7 +283,7 @@ public sealed partial class SourceSession
             LetRun(now);
         }
 
-        FinishAction(swap.Id, succeeded, detail, swap.Phases);
+        FinishAction(swap.Id, succeeded, detail, swap.Clock.Phases);
     }
 
     private void BeginClaim(string swap, string cause, TimeSpan now)
@@ -299,10 +362,12 @@ public sealed partial class SourceSession
         if (_swap is not null)
         {
             bool done = _swap.Phase == SwapPhase.Permitted;
-            if (_swap.Phases.TrueForAll(static p => p.Name != "Resume")) _swap.Passed("Fence", now);
+            if (_swap.Clock.Phases.All(static p => p.Name != SwapPhases.Resume))
+                _swap.Clock.Passed(SwapPhases.Fence, now);
             EndSwap(done, done ? reason : "the VM was taken over: " + reason, now);
         }
 
+        if (_rehearsal is not null) EndRehearsal(null, reason, now);
         foreach (PendingSync sync in _syncs) FinishAction(sync.Id, false, reason, []);
         _syncs.Clear();
         if (_stateConfirmed) _guest.SetRunDeadline(null);

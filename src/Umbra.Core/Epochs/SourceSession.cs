@@ -134,6 +134,9 @@ public sealed partial class SourceSession
             case SwapDeclined declined:
                 OnSwapDeclined(declined, now);
                 break;
+            case SwapReadiness readiness:
+                OnSwapReadiness(readiness, now);
+                break;
             default:
                 CloseLink($"the shadow sent {message.GetType().Name}, which is the source's to send", now);
                 break;
@@ -195,7 +198,7 @@ public sealed partial class SourceSession
         if (_link is null || _lost) return next;
         next = Min(next, TickLink(now));
         if (_link is null) return next;
-        next = Min(next, TickSwap(now));
+        next = Min(next, Min(TickSwap(now), TickRehearsal(now)));
         if (_link is null) return next;
         return Min(next, _phase switch
         {
@@ -265,13 +268,16 @@ public sealed partial class SourceSession
             : (ProtectionState.Protected, "epochs flow within policy");
     }
 
-    private void FinishAction(string id, bool succeeded, string detail, IReadOnlyList<PhaseTime> phases) =>
+    private void FinishAction(
+        string id, bool succeeded, string detail, IReadOnlyList<PhaseTime> phases,
+        IReadOnlyList<ReadinessCheck>? checks = null) =>
         _effects.ActionFinished(new VmActionResult
         {
             Id = id,
             Succeeded = succeeded,
             Detail = detail,
             Phases = phases,
+            Checks = checks ?? [],
             Epoch = _acknowledged,
             Generation = _generation,
         });

@@ -53,6 +53,12 @@ public enum PairMessageType : byte
 
     /// <summary><see cref="Protocol.SwapDeclined"/></summary>
     SwapDeclined = 17,
+
+    /// <summary><see cref="Protocol.SwapQuery"/></summary>
+    SwapQuery = 18,
+
+    /// <summary><see cref="Protocol.SwapReadiness"/></summary>
+    SwapReadiness = 19,
 }
 
 /// <summary>The fixed first bytes of every frame, already found to be sound.</summary>

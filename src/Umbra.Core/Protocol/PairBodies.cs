@@ -122,9 +122,18 @@ internal static class PairBodies
             case SwapDone m:
                 to.Name(m.Swap, ProtocolLimits.SwapIdBytesMax);
                 to.UInt64(m.Generation.Value);
-                to.Int64(m.Fence.Ticks);
-                to.Int64(m.Load.Ticks);
+                ReadOnlySpan<TimeSpan> times = [m.Verify, m.Commit, m.Load, m.LoadLeft, m.Fence, m.Resume];
+                foreach (TimeSpan time in times) to.Int64(time.Ticks);
                 return PairMessageType.SwapDone;
+            case SwapQuery m:
+                to.Name(m.Swap, ProtocolLimits.SwapIdBytesMax);
+                return PairMessageType.SwapQuery;
+            case SwapReadiness m:
+                to.Name(m.Swap, ProtocolLimits.SwapIdBytesMax);
+                to.UInt64(m.Committed.Value);
+                to.Text(m.Standby, ProtocolLimits.TextBytesMax);
+                to.Text(m.Claim, ProtocolLimits.TextBytesMax);
+                return PairMessageType.SwapReadiness;
             default:
                 var declined = message as SwapDeclined;
                 Invariant.Holds(declined is not null, "a message that the protocol knows");
@@ -143,9 +152,12 @@ internal static class PairBodies
         PairMessageType.Heartbeat => new Heartbeat(Generation(ref from), from.Int64()),
         PairMessageType.HeartbeatEcho => new HeartbeatEcho(Generation(ref from), from.Int64()),
         PairMessageType.SwapPermit => new SwapPermit(SwapId(ref from), Generation(ref from), Epoch(ref from)),
-        PairMessageType.SwapDone => new SwapDone(
-            SwapId(ref from), Generation(ref from), new TimeSpan(from.Int64()), new TimeSpan(from.Int64())),
+        PairMessageType.SwapDone => ReadSwapDone(ref from),
         PairMessageType.SwapDeclined => new SwapDeclined(SwapId(ref from), from.Text(ProtocolLimits.TextBytesMax)),
+        PairMessageType.SwapQuery => new SwapQuery(SwapId(ref from)),
+        PairMessageType.SwapReadiness => new SwapReadiness(
+            SwapId(ref from), Epoch(ref from), from.Text(ProtocolLimits.TextBytesMax),
+            from.Text(ProtocolLimits.TextBytesMax)),
         _ => null,
     };
 
@@ -243,6 +255,23 @@ internal static class PairBodies
     private static Generation Generation(ref SpanReader from) => new(from.UInt64());
 
     private static EpochNumber Epoch(ref SpanReader from) => new(from.UInt64());
+
+    private static SwapDone? ReadSwapDone(ref SpanReader from)
+    {
+        string swap = SwapId(ref from);
+        Generation generation = Generation(ref from);
+        Span<TimeSpan> times = stackalloc TimeSpan[6];
+        bool sound = true;
+        foreach (ref TimeSpan time in times)
+        {
+            time = new TimeSpan(from.Int64());
+            sound &= time >= TimeSpan.Zero && time <= ProtocolLimits.SwapTimeMax;
+        }
+
+        return sound
+            ? new SwapDone(swap, generation, times[0], times[1], times[2], times[3], times[4], times[5])
+            : null;
+    }
 
     private static string SwapId(ref SpanReader from) => from.Text(ProtocolLimits.SwapIdBytesMax);
 }

@@ -167,9 +167,27 @@ public sealed record SwapPermit(string Swap, Generation Generation, EpochNumber 
 /// <summary>Shadow to source: it won the fence and runs the VM under <paramref name="Generation"/>.</summary>
 /// <param name="Swap">The swap.</param>
 /// <param name="Generation">Under which it runs.</param>
-/// <param name="Fence">From the permit until the fence was won.</param>
-/// <param name="Load">From then until the device state was loaded and all was ready to run.</param>
-public sealed record SwapDone(string Swap, Generation Generation, TimeSpan Fence, TimeSpan Load) : PairMessage;
+/// <param name="Verify">From the final epoch's end until it was verified.</param>
+/// <param name="Commit">From then until it was committed.</param>
+/// <param name="Load">How long the standby's load took, most of it beside the commit.</param>
+/// <param name="LoadLeft">From the commit's end until it had loaded.</param>
+/// <param name="Fence">From then until the fence was won.</param>
+/// <param name="Resume">From then until the vCPUs ran.</param>
+public sealed record SwapDone(
+    string Swap, Generation Generation, TimeSpan Verify, TimeSpan Commit, TimeSpan Load, TimeSpan LoadLeft,
+    TimeSpan Fence, TimeSpan Resume) : PairMessage;
 
 /// <summary>Shadow to source: it gives up its claim for good and will not claim under this permit.</summary>
 public sealed record SwapDeclined(string Swap, string Reason) : PairMessage;
+
+/// <summary>
+/// Source to shadow, while the guest runs: could the VM be moved onto it now? Asked before each swap and rehearsal.
+/// </summary>
+public sealed record SwapQuery(string Swap) : PairMessage;
+
+/// <summary>Shadow to source: the answer to <see cref="SwapQuery"/>.</summary>
+/// <param name="Swap">As in the query.</param>
+/// <param name="Committed">Epoch that it holds.</param>
+/// <param name="Standby">Why the standby could not run it; empty: it could.</param>
+/// <param name="Claim">Why the next generation could not be claimed from the controller; empty: it could.</param>
+public sealed record SwapReadiness(string Swap, EpochNumber Committed, string Standby, string Claim) : PairMessage;

@@ -7,8 +7,8 @@ namespace Umbra.Core.Protocol;
 /// </summary>
 public static class ProtocolLimits
 {
-    /// <summary>Version of the protocol and of the batch formats; both sides of a pair must speak the same.</summary>
-    public const byte Version = 1;
+    /// <summary>Version of the protocol; both sides of a pair must speak the same.</summary>
+    public const byte Version = 2;
 
     /// <summary>Largest body of a frame, bytes.</summary>
     public const int BodyBytesMax = 512 * Sizes.KiB;
@@ -24,6 +24,9 @@ public static class ProtocolLimits
 
     /// <summary>Longest identifier of a swap, bytes of UTF-8.</summary>
     public const int SwapIdBytesMax = 64;
+
+    /// <summary>Longest time that one phase of a swap may have taken.</summary>
+    public static readonly TimeSpan SwapTimeMax = TimeSpan.FromHours(1);
 
     /// <summary>Most hashes asked for, or answered, at once.</summary>
     public const int HashesPerMessage = 8192;

@@ -20,7 +20,8 @@ public sealed class FleetJsonTests
         Assert.StartsWith("""{"role":"primary","generation":3,"vm":{"name":"v","revision":1,""", text);
         Assert.Contains("\"interval\":100.25,", text);
         Assert.Contains(
-            "\"action\":{\"id\":\"x\",\"kind\":\"swapRehearsal\",\"reason\":\"why\",\"provenOff\":false}", text);
+            "\"action\":{\"id\":\"x\",\"kind\":\"swapRehearsal\",\"reason\":\"why\",\"provenOff\":false,"
+                + "\"suspect\":false}", text);
         Assert.Contains("\"peer\":\"b\"", text);
     }
 

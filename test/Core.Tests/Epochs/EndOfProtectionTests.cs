@@ -54,9 +54,9 @@ public sealed class EndOfProtectionTests
     public void A_swap_without_a_permit_is_called_off_and_its_guest_runs_when_its_protection_ends()
     {
         PairRig rig = Leased();
-        rig.Loses = message => message is EpochAck;
+        rig.Loses = message => message is EpochAck && !rig.Guest.Running;
         rig.Source.RequestSwap("swap", false, rig.Now);
-        rig.RunUntil(() => rig.Guest.Held is not null);
+        rig.RunUntil(() => rig.Guest.Held is { Reason: HeldReason.Swap });
         Assert.True(rig.Source.TryEndProtection(rig.Now));
         Assert.True(rig.Guest.Running);
         Assert.Null(rig.Guest.Held);

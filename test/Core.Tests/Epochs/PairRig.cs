@@ -252,6 +252,7 @@ internal sealed class SourceSink : ISourceEffects
 internal sealed class ShadowSink : IShadowEffects
 {
     private readonly Queue<Action<TimeSpan>> _answers = new();
+    private readonly Queue<Action<TimeSpan>> _later = new();
 
     public ShadowSession? Session { get; set; }
 
@@ -271,6 +272,20 @@ internal sealed class ShadowSink : IShadowEffects
 
     public Func<CallOutcome> Loads { get; set; } = () => CallOutcome.Done;
 
+    /// <summary>Whether everything that was asked for goes on and on.</summary>
+    public bool HoldsAnswers { get; set; }
+
+    /// <summary>How long a load takes.</summary>
+    public TimeSpan TakesLoad { get; set; }
+
+    public List<FenceClaim> Rehearsed { get; } = [];
+
+    public Func<CallOutcome> Rehearses { get; set; } = () => CallOutcome.Done;
+
+    /// <summary>How the controller would answer a claim; null: not at all.</summary>
+    public Func<FenceClaim, FenceAnswer?> Answers { get; set; } = static claim =>
+        Fencing.Decide(new Ownership(claim.Expected, new HostId("a"), ""), claim);
+
     public Func<CallOutcome> Runs { get; set; } = () => CallOutcome.Done;
 
     public void CloseLink(string reason) => Closed.Add(reason);
@@ -284,10 +299,24 @@ internal sealed class ShadowSink : IShadowEffects
     public void LoadDeviceState(long ticket, EpochNumber epoch, ReadOnlyMemory<byte> deviceState)
     {
         Loaded.Add(epoch);
-        _answers.Enqueue(now => Session!.OnLoaded(ticket, Loads(), now));
+        TimeSpan? loadedAt = null;
+        void Answer(TimeSpan now)
+        {
+            loadedAt ??= now + TakesLoad;
+            if (now < loadedAt) _later.Enqueue(Answer);
+            else Session!.OnLoaded(ticket, Loads(), now);
+        }
+
+        _answers.Enqueue(Answer);
     }
 
     public void ClaimFence(FenceClaim claim, string cause) => Claims.Add(claim);
+
+    public void Rehearse(string swap, FenceClaim claim, ReadOnlyMemory<byte> deviceState)
+    {
+        Rehearsed.Add(claim);
+        _answers.Enqueue(now => Session!.OnRehearsed(swap, Rehearses(), Answers(claim), now));
+    }
 
     public void Run(long ticket, Generation generation)
     {
@@ -303,6 +332,8 @@ internal sealed class ShadowSink : IShadowEffects
 
     public void Answer(TimeSpan now)
     {
+        if (HoldsAnswers) return;
         while (_answers.TryDequeue(out Action<TimeSpan>? answer)) answer(now);
+        while (_later.TryDequeue(out Action<TimeSpan>? later)) _answers.Enqueue(later);
     }
 }

@@ -31,7 +31,8 @@ public sealed class SwapTests
         Assert.Equal(0x55UL, BitConverter.ToUInt64(rig.Media.Memory, 11 * Sizes.Page));
         Assert.True(rig.SourceSaid.Results["swap"].Succeeded);
         string[] phases = [.. rig.SourceSaid.Results["swap"].Phases.Select(p => p.Name)];
-        Assert.Equal(["Prepare", "Pause", "FinalEpoch", "Verify", "Fence"], phases.Take(5));
+        Assert.Equal(
+            ["Prepare", "Pause", "FinalEpoch", "Verify", "Commit", "Load", "Fence", "Resume"], phases);
         Assert.False(rig.Guest.Running);
     }
 
@@ -61,12 +62,81 @@ public sealed class SwapTests
     }
 
     [Fact]
-    public void A_rehearsal_pauses_nothing()
+    public void A_swaps_last_epoch_follows_one_that_was_cut_after_it_was_asked_for()
     {
         PairRig rig = Seeded();
-        rig.Guest.Intercept = call => call == "Pause" ? throw new InvalidOperationException("paused") : null;
-        rig.Source.RequestSwap("try", true, rig.Now);
-        Assert.True(rig.SourceSaid.Results["try"].Succeeded);
+        rig.Run(TimeSpan.FromMilliseconds(20));
+        TimeSpan asked = rig.Now;
+        int before = rig.SourceSaid.Epochs.Count;
+        rig.Source.RequestSwap("swap", false, rig.Now);
+        rig.RunUntil(() => rig.ShadowSaid.Claims.Count > 0);
+        List<EpochReport> cut = [.. rig.SourceSaid.Epochs.Skip(before).Where(e => e.CutAt >= asked)];
+        Assert.Equal(2, cut.Count);
+    }
+
+    [Fact]
+    public void The_device_state_is_loaded_while_the_last_epoch_goes_to_the_disk_and_claimed_for_after_both()
+    {
+        PairRig rig = Seeded();
+        bool besides = false;
+        rig.Media.Intercept = call =>
+        {
+            if (call.StartsWith("ReplaceFile", StringComparison.Ordinal) && !rig.Guest.Running)
+                besides |= rig.ShadowSaid.Loaded.Count == 1 && rig.ShadowSaid.Claims.Count == 0;
+            return null;
+        };
+        rig.Source.RequestSwap("swap", false, rig.Now);
+        rig.RunUntil(() => rig.ShadowSaid.Claims.Count > 0);
+        Assert.True(besides);
+        Assert.Equal([rig.Shadow.Store.Committed], rig.ShadowSaid.Loaded);
+    }
+
+    [Fact]
+    public void A_last_epoch_that_cannot_be_kept_throws_the_standby_away_that_has_loaded_it()
+    {
+        PairRig rig = Seeded();
+        int failures = 1;
+        rig.Media.Intercept = call =>
+            call.StartsWith("ReplaceFile", StringComparison.Ordinal) && !rig.Guest.Running && failures-- > 0
+                ? CallOutcome.Failed("no space left") : null;
+        int standbys = rig.ShadowSaid.Configurations.Count;
+        rig.Source.RequestSwap("swap", false, rig.Now);
+        rig.RunUntil(() => rig.SourceSaid.Results.ContainsKey("swap"));
+        Assert.Contains("no space left", rig.SourceSaid.Results["swap"].Detail, StringComparison.Ordinal);
+        Assert.True(rig.Guest.Running);
+        Assert.Single(rig.ShadowSaid.Loaded);
+        rig.Connect();
+        rig.Sync();
+        rig.AssertShadowIsACut();
+        Assert.True(rig.ShadowSaid.Configurations.Count > standbys);
+        Assert.Empty(rig.ShadowSaid.Claims);
+        rig.Source.RequestSwap("again", false, rig.Now);
+        rig.RunUntil(() => rig.ShadowSaid.Claims.Count > 0);
+        Assert.Equal(rig.Shadow.Store.Committed, rig.ShadowSaid.Loaded[^1]);
+    }
+
+    [Fact]
+    public void The_phases_of_a_swap_follow_one_another_and_end_when_the_shadow_is_known_to_run()
+    {
+        PairRig rig = Seeded();
+        rig.ShadowSaid.TakesLoad = TimeSpan.FromMilliseconds(30);
+        rig.ShadowSaid.Loads = static () => CallOutcome.DoneIn(TimeSpan.FromMilliseconds(34));
+        TimeSpan asked = rig.Now;
+        rig.Source.RequestSwap("swap", false, rig.Now);
+        rig.RunUntil(() => rig.ShadowSaid.Claims.Count > 0);
+        rig.Run(TimeSpan.FromMilliseconds(40));
+        Answer(rig, won: true, s_shadow);
+        rig.RunUntil(() => rig.SourceSaid.Lost.Count > 0);
+        IReadOnlyList<PhaseTime> phases = rig.SourceSaid.Results["swap"].Phases;
+        List<PhaseTime> inLine = [.. phases.Where(static phase => phase.Name != SwapPhases.Load)];
+        foreach ((PhaseTime one, PhaseTime next) in inLine.Zip(inLine.Skip(1)))
+            Assert.Equal(next.Name == SwapPhases.Fence ? phases[5].End : one.End, next.Start);
+        Assert.True(phases[5].Start <= inLine[4].End, "Load begins when Commit ends at the latest");
+        Assert.InRange(phases[^1].End, rig.Now - asked - TimeSpan.FromMilliseconds(2), rig.Now - asked);
+        Assert.InRange(Of(phases, SwapPhases.Load).TotalMilliseconds, 30, 34);
+        Assert.InRange(Of(phases, SwapPhases.Fence).TotalMilliseconds, 37, 42);
+        string[] own = [.. rig.ShadowSaid.Results["swap"].Phases.Select(static p => p.Name)];
+        Assert.Equal(["Verify", "Commit", "Load", "Fence", "Resume"], own);
     }
 
     [Fact]
@@ -82,7 +152,7 @@ public sealed class SwapTests
     public void A_link_lost_before_the_permit_lets_the_guest_run_on()
     {
         PairRig rig = Seeded();
-        rig.Loses = message => message is EpochAck;
+        rig.Loses = message => message is EpochAck && !rig.Guest.Running;
         rig.Source.RequestSwap("swap", false, rig.Now);
         rig.RunUntil(() => !rig.Guest.Running);
         rig.Disconnect();
@@ -99,7 +169,7 @@ public sealed class SwapTests
     public void A_final_epoch_that_is_not_acknowledged_in_time_lets_the_guest_run_on()
     {
         PairRig rig = Seeded();
-        rig.Loses = message => message is EpochEnd;
+        rig.Loses = message => message is EpochEnd { Final: true };
         rig.Source.RequestSwap("swap", false, rig.Now);
         rig.RunUntil(() => !rig.Guest.Running);
         rig.Run(SessionLimits.FinalEpochMax + TimeSpan.FromMilliseconds(10));
@@ -324,6 +394,9 @@ public sealed class SwapTests
         rig.Run(TimeSpan.FromMilliseconds(20));
         return rig;
     }
+
+    private static TimeSpan Of(IReadOnlyList<PhaseTime> phases, string name) =>
+        Assert.Single(phases, phase => phase.Name == name).Duration;
 
     private static PairRig Permitted()
     {
