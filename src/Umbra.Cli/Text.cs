@@ -68,5 +68,13 @@ internal static class Text
         return table;
     }
 
+    /// <summary>What a rehearsal found.</summary>
+    public static Table Checks(VmActionResult result)
+    {
+        var table = Table("CHECK", "HOLDS", "FOUND");
+        foreach (var check in result.Checks) table.Row(check.Name, check.Holds ? "yes" : "NO", check.Detail);
+        return table;
+    }
+
     private static string Format(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

@@ -193,6 +193,27 @@ public sealed class AgentApiTests
     }
 
     [Fact]
+    public async Task A_rehearsed_claim_is_answered_as_the_claim_would_be_and_changes_nothing()
+    {
+        await using var controller = await ControllerFixture.StartAsync();
+        using var a = await controller.AgentAsync("a");
+        using var b = await controller.AgentAsync("b");
+        await a.BeatAsync();
+        await b.BeatAsync();
+        await controller.CreateAsync("v", "a");
+        const string rehearsal = ApiPaths.AgentFenceRehearsal;
+        var first = await b.FenceAsync("v", 1, "swap", path: rehearsal);
+        Assert.Equal((true, new Generation(2), b.Name), (first.Won, first.Current.Generation, first.Current.Holder));
+        Assert.Equal(first, await b.FenceAsync("v", 1, "swap", path: rehearsal));
+        var vm = await controller.Admin.GetAsync<VmView>("/api/v1/vms/v");
+        Assert.Equal((new Generation(1), a.Name), (vm.Generation, vm.Primary));
+        Assert.True((await a.FenceAsync("v", 1, "own")).Won);
+        Assert.False((await b.FenceAsync("v", 1, "swap", path: rehearsal)).Won);
+        var events = await controller.Admin.GetAsync<EventPage>("/api/v1/events?limit=1000");
+        Assert.Single(events.Events, static entry => entry.Kind.StartsWith("fence.", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_host_that_is_no_part_of_the_pair_cannot_win()
     {
         await using var controller = await ControllerFixture.StartAsync();

@@ -26,13 +26,16 @@ public sealed class CommandLineTests
             "protected: as told" })
             Assert.Contains(word, status);
         Assert.Contains("Sync done", await run.OkAsync("sync", "v"));
-        Assert.Contains("SwapRehearsal done", await run.OkAsync("swap", "v", "--dry-run"));
+        string rehearsed = await run.OkAsync("swap", "v", "--dry-run");
+        foreach (string word in new[] { "SwapRehearsal done", "CHECK", "capacity", "domains", "standby" })
+            Assert.Contains(word, rehearsed);
         Assert.Contains("Plug done", await run.OkAsync("vm", "plug", "v", "--disk", "size=8M"));
         Assert.Contains("already", await run.OkAsync("vm", "plug", "v", "--disk", "size=8M,id=disk1"));
 
         string swapped = await run.OkAsync("swap", "v");
         Assert.Contains("it runs on b", swapped);
         Assert.Contains("blackout: 10 ms", swapped);
+        Assert.Contains("Announce", swapped);
         using var vm = JsonDocument.Parse(await run.OkAsync("vm", "show", "v", "--output", "json"));
         Assert.Equal("b", vm.RootElement.GetProperty("primary").GetString());
         Assert.Equal(2, vm.RootElement.GetProperty("generation").GetInt64());
@@ -41,6 +44,37 @@ public sealed class CommandLineTests
         await run.OkAsync("vm", "stop", "v", "--wait");
         await run.OkAsync("vm", "delete", "v", "--wait");
         Assert.Equal(ExitCodes.NotFound, (await run.RunAsync("vm", "show", "v")).Code);
+    }
+
+    [Fact]
+    public async Task A_dry_run_fails_with_what_a_swap_would_be_refused_for()
+    {
+        await using var run = await CliRun.StartAsync("a", "b");
+        await run.OkAsync("vm", "create", "v", "--host", "a", "--wait");
+        await run.OkAsync("host", "cordon", "b", "--reason", "being cleaned");
+        var rehearsed = await run.RunAsync("swap", "v", "--dry-run", "--output", "json");
+        Assert.Equal(ExitCodes.Failed, rehearsed.Code);
+        using var json = JsonDocument.Parse(rehearsed.Output);
+        var missing = json.RootElement.GetProperty("result").GetProperty("checks").EnumerateArray()
+            .Single(static check => !check.GetProperty("holds").GetBoolean());
+        Assert.Equal("cordon", missing.GetProperty("name").GetString());
+        Assert.Contains("being cleaned", missing.GetProperty("detail").GetString());
+        Assert.Contains("being cleaned", (await run.RunAsync("swap", "v")).Errors);
+        Assert.Equal(ExitCodes.Usage, (await run.RunAsync("swap", "v", "--dry-run", "--suspect")).Code);
+    }
+
+    [Fact]
+    public async Task A_host_left_on_suspicion_is_cordoned_until_it_is_uncordoned()
+    {
+        await using var run = await CliRun.StartAsync("a", "b");
+        await run.OkAsync("vm", "create", "v", "--host", "a", "--wait");
+        await run.OkAsync("swap", "v", "--suspect", "--reason", "its fan is loud");
+        Assert.Contains("v was moved away on suspicion: its fan is loud", await run.OkAsync("host", "show", "a"));
+        Assert.Contains("host.cordoned", await run.OkAsync("events"));
+        Assert.Contains("a is cordoned", await run.OkAsync("status", "v"));
+        await run.OkAsync("host", "uncordon", "a");
+        await run.UntilAsync(async () =>
+            (await run.OkAsync("vm", "list")).Contains("protected", StringComparison.Ordinal));
     }
 
     [Fact]

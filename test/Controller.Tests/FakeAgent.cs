@@ -70,11 +70,12 @@ internal sealed class FakeAgent : IDisposable
         return answer;
     }
 
-    public async Task<FenceAnswer> FenceAsync(string vm, ulong expected, string request, string? claimant = null)
+    public async Task<FenceAnswer> FenceAsync(
+        string vm, ulong expected, string request, string? claimant = null, string path = ApiPaths.AgentFence)
     {
         var claim = new FenceClaim(new Generation(expected), claimant is null ? Name : new HostId(claimant), request);
         return (await Client.PostAsync<FenceReply>(
-            ApiPaths.AgentFence, new FenceRequest(new VmId(vm), claim, "test"))).Answer;
+            path, new FenceRequest(new VmId(vm), claim, "test"))).Answer;
     }
 
     public void Dispose()

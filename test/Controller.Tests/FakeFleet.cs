@@ -16,6 +16,7 @@ internal sealed class FakeFleet : IAsyncDisposable
     private readonly ConcurrentDictionary<HostId, CancellationTokenSource> _loops = [];
     private readonly ConcurrentDictionary<HostId, Task> _tasks = [];
     private readonly ConcurrentDictionary<VmId, GuestState> _guests = [];
+    private readonly ConcurrentDictionary<VmId, VmActionResult> _announced = [];
 
     /// <summary>
     /// What the agents say of a VM's guest on its primary, instead of what they are told to make of it.
@@ -86,12 +87,19 @@ internal sealed class FakeFleet : IAsyncDisposable
                 ],
             };
         }
+        else if (action.Kind == VmActionKind.SwapRehearsal)
+        {
+            result = result with { Checks = [new ReadinessCheck("standby", true, "it answers")] };
+        }
         else if (action.Kind == VmActionKind.TakeoverConsent)
         {
             result = result with { Generation = assignment.Generation, Silence = TimeSpan.FromHours(1) };
         }
 
         results[action.Id] = result;
+        // The new primary's agent tells of the same swap.
+        if (action.Kind == VmActionKind.Swap)
+            _announced[assignment.Vm.Name] = result with { Phases = [Phase("Announce", 0, 3)] };
     }
 
     private VmStatus Status(Assignment assignment, Dictionary<string, VmActionResult> results) => new()
@@ -113,7 +121,9 @@ internal sealed class FakeFleet : IAsyncDisposable
             ? assignment.Policy.Lease
             : null,
         Sync = new SyncStatus { Acknowledged = new EpochNumber(7), RawBytes = 9200, WireBytes = 1000, Progress = 1 },
-        Results = assignment.Action is { } action && results.TryGetValue(action.Id, out var result) ? [result] : [],
+        Results = assignment.Action is { } action && results.TryGetValue(action.Id, out var result)
+            ? [result]
+            : _announced.TryGetValue(assignment.Vm.Name, out var announced) ? [announced] : [],
     };
 
     private static PhaseTime Phase(string name, int start, int duration) =>

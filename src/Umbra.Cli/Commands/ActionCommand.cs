@@ -7,8 +7,6 @@ namespace Umbra.Cli.Commands;
 /// <summary>What the commands that make an action happen have in common.</summary>
 internal static class ActionCommand
 {
-    private static readonly string[] BlackoutPhases = ["Pause", "FinalEpoch", "Verify", "Fence", "Resume"];
-
     /// <summary>Asks for an action and waits for its result.</summary>
     public static async Task<int> RunAsync<TRequest>(
         CommandRun run, string path, TRequest request, TimeSpan timeout, CancellationToken stop)
@@ -23,23 +21,11 @@ internal static class ActionCommand
         else
         {
             run.WriteLine($"{action.Vm}: {result.Detail}");
+            if (result.Checks.Count > 0) run.Show(action, view => Text.Checks(view.Result!));
             if (result.Phases.Count > 0) run.Show(action, view => new Rows(Text.Phases(view.Result!)));
-            if (Blackout(result) is { } blackout) run.WriteLine($"blackout: {Text.Time(blackout)}");
+            if (SwapPhases.Blackout(result.Phases) is { } blackout) run.WriteLine($"blackout: {Text.Time(blackout)}");
         }
 
         return result.Succeeded ? ExitCodes.Ok : ExitCodes.Failed;
-    }
-
-    /// <summary>
-    /// From the pause of the old side to the resume of the new one; null where the phases do not tell.
-    /// </summary>
-    private static TimeSpan? Blackout(VmActionResult result)
-    {
-        var dark = result.Phases.Where(static phase => BlackoutPhases.Contains(phase.Name)).ToList();
-        bool whole = dark.Any(static phase => phase.Name == "Pause")
-            && dark.Any(static phase => phase.Name == "Resume");
-        return whole
-            ? dark.Max(static phase => phase.Start + phase.Duration) - dark.Min(static phase => phase.Start)
-            : null;
     }
 }

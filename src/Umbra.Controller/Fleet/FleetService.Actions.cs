@@ -14,6 +14,8 @@ public sealed partial class FleetService
         if (request.Kind is not (
             VmActionKind.Sync or VmActionKind.Swap or VmActionKind.SwapRehearsal or VmActionKind.Verify))
             return Problems.Invalid("the kind must be sync, verify, swap or swapRehearsal");
+        if (request.Suspect && request.Kind != VmActionKind.Swap)
+            return Problems.Invalid("only a swap can be for suspicion");
         if (request.Reason.Length is 0 or > TextForPeopleMax) return Problems.Invalid("a reason has 1-500 characters");
         lock (_lock)
         {
@@ -22,7 +24,7 @@ public sealed partial class FleetService
             if (WhyBusy(vm) is { } busy) return busy;
             if (WhyNoAction(vm, request.Kind) is { } reason)
                 return Problems.Refused(reason, $"'umbra status {name}' shows the whole state");
-            var next = WithAction(vm, request.Kind, vm.Primary, request.Reason);
+            var next = WithAction(vm, request.Kind, vm.Primary, request.Reason, request.Suspect);
             return Begin(next, Event(
                 $"{ActionPlanner.EventName(request.Kind)}.started", name, vm.Primary, request.Reason));
         }
@@ -79,11 +81,13 @@ public sealed partial class FleetService
         return FleetViews.Action(_fleet.Vm(vm.Name)!, id)!;
     }
 
-    private VmRecord WithAction(VmRecord vm, VmActionKind kind, HostId target, string reason) => vm with
-    {
-        Action = new PendingAction(
-            new VmAction(NewId(), kind, reason), target, vm.Ownership.Generation, _time.GetUtcNow()),
-    };
+    private VmRecord WithAction(VmRecord vm, VmActionKind kind, HostId target, string reason, bool suspect = false) =>
+        vm with
+        {
+            Action = new PendingAction(
+                new VmAction(NewId(), kind, reason) { Suspect = suspect }, target, vm.Ownership.Generation,
+                _time.GetUtcNow()),
+        };
 
     private static ApiProblem? WhyBusy(VmRecord vm) => vm.Action is { } pending
         ? Problems.Refused(
@@ -95,17 +99,9 @@ public sealed partial class FleetService
     {
         if (vm.Deleting) return $"{vm.Name} is being deleted";
         if (vm.Power != DesiredPower.Running) return $"{vm.Name} is turned off";
-        if (vm.Shadow is not { } shadow) return FleetViews.ProtectionOf(_fleet, vm).Reason;
-        foreach (var name in new[] { vm.Primary, shadow })
-        {
-            if (_fleet.Host(name) is not { } host || !host.IsAlive(_fleet.Now))
-                return $"the agent of {name} is not heard";
-        }
-
-        return kind is not (VmActionKind.Sync or VmActionKind.Verify)
-            && _fleet.Host(shadow)!.Record.Cordon is { } cordon
-            ? $"the shadow's host {shadow} is cordoned ({cordon})"
-            : null;
+        var checks = SwapChecks.Of(_fleet, vm);
+        // A rehearsal is to find all that is missing; it only has to be able to ask.
+        return SwapChecks.WhyNot(kind == VmActionKind.Swap ? checks : checks.Take(1));
     }
 
     private static string NewId() => RandomNumberGenerator.GetHexString(16, lowercase: true);

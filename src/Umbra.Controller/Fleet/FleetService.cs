@@ -153,7 +153,7 @@ public sealed partial class FleetService : IDisposable
             {
                 Invariant.Holds(step < StepsMax, $"the plan of {name} settles");
                 var plan = FleetPlanner.Step(_fleet, vm, _time.GetUtcNow());
-                if (!plan.Gone && ReferenceEquals(plan.Vm, vm)) break;
+                if (plan.ChangesNothingOf(vm)) break;
                 Carry(vm, plan);
             }
 
@@ -166,9 +166,13 @@ public sealed partial class FleetService : IDisposable
     {
         FleetEvent[] events =
             [.. plan.Events.Select(planned => Event(planned.Kind, vm.Name, planned.Host, planned.Text))];
+        var cordoned = plan.Cordon is { } cordon ? _fleet.Host(cordon.Host) : null;
+        var record = cordoned is null ? null : cordoned.Record with { Cordon = plan.Cordon!.Reason };
+        HostRecord[] hosts = record is null ? [] : [record];
         Keep(plan.Gone
             ? new FleetChange { DeletedVms = [vm.Name], Events = events }
-            : new FleetChange { Vms = [new VmWrite(plan.Vm, vm.Ownership)], Events = events });
+            : new FleetChange { Vms = [new VmWrite(plan.Vm, vm.Ownership)], Hosts = hosts, Events = events });
+        if (record is not null) cordoned!.Record = record;
     }
 
     private void WatchHosts()

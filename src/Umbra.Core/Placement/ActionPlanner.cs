@@ -1,3 +1,4 @@
+using System.Globalization;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Policy;
@@ -13,9 +14,15 @@ public static class ActionPlanner
         if (vm.Action is not { } pending) return null;
         if (ReportedResult(fleet, vm, pending) is { } result)
         {
-            return pending.Action.Kind == VmActionKind.TakeoverConsent
-                ? TakeoverPlanner.AfterConsent(fleet, vm, pending, result, utcNow)
-                : Finish(vm, pending, result);
+            return pending.Action.Kind switch
+            {
+                VmActionKind.TakeoverConsent => TakeoverPlanner.AfterConsent(fleet, vm, pending, result, utcNow),
+                VmActionKind.SwapRehearsal => Finish(vm, pending, WithFleetChecks(fleet, vm, result)),
+                VmActionKind.Swap => WithAnnouncement(fleet, vm, pending, result) is { } whole
+                    ? Finish(vm, pending, whole)
+                    : null,
+                _ => Finish(vm, pending, result),
+            };
         }
 
         if (ConcludedSwap(fleet, vm, pending) is { } concluded) return Finish(vm, pending, concluded);
@@ -29,7 +36,41 @@ public static class ActionPlanner
     internal static VmPlan Finish(VmRecord vm, PendingAction pending, VmActionResult result)
     {
         string kind = $"{EventName(pending.Action.Kind)}.{(result.Succeeded ? "completed" : "failed")}";
-        return new VmPlan(vm.WithResult(result), [new PlannedEvent(kind, pending.Target, result.Detail)]);
+        return new VmPlan(vm.WithResult(result), [new PlannedEvent(kind, pending.Target, Describe(result))]);
+    }
+
+    private static string Describe(VmActionResult result)
+    {
+        if (result.Phases.Count == 0) return result.Detail;
+        string phases = string.Join(", ", result.Phases.Select(static p => $"{p.Name} {Milliseconds(p.Duration)}"));
+        return SwapPhases.Blackout(result.Phases) is { } blackout
+            ? $"{result.Detail}; blackout {Milliseconds(blackout)} ms (in ms: {phases})"
+            : $"{result.Detail} (in ms: {phases})";
+    }
+
+    private static string Milliseconds(TimeSpan time) =>
+        time.TotalMilliseconds.ToString("0.0", CultureInfo.InvariantCulture);
+
+    // What the pair found, and what the fleet has to say to it at this moment.
+    private static VmActionResult WithFleetChecks(FleetState fleet, VmRecord vm, VmActionResult result)
+    {
+        ReadinessCheck[] checks = [.. SwapChecks.Of(fleet, vm), .. result.Checks];
+        string? missing = result.Succeeded ? SwapChecks.WhyNot(checks) : result.Detail;
+        return result with { Succeeded = missing is null, Detail = missing ?? result.Detail, Checks = checks };
+    }
+
+    // The old primary has seen all but the new one's announcement, which both are waited for; null: it is not in yet.
+    private static VmActionResult? WithAnnouncement(
+        FleetState fleet, VmRecord vm, PendingAction pending, VmActionResult result)
+    {
+        if (!result.Succeeded || vm.Primary == pending.Target) return result;
+        if (ResultOn(fleet, vm.Primary, vm.Name, pending.Action.Id) is not { } other)
+            return Waited(fleet, vm, pending) < FleetTimes.SwapResultGrace ? null : result;
+        var announced = other.Phases.FirstOrDefault(static phase => phase.Name == SwapPhases.Announce);
+        int resume = result.Phases.ToList().FindIndex(static phase => phase.Name == SwapPhases.Resume);
+        if (announced is null || resume < 0) return result;
+        var placed = announced with { Start = result.Phases[resume].End };
+        return result with { Phases = [.. result.Phases.Take(resume + 1), placed, .. result.Phases.Skip(resume + 1)] };
     }
 
     /// <summary>A result of our own: the action has failed.</summary>

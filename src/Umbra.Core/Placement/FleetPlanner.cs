@@ -16,8 +16,17 @@ public sealed record PlannedEvent(string Kind, HostId? Host, string Text);
 /// The claim by which the record's ownership changed, on behalf of a host; null: it did not. The record may only be
 /// kept if the stored register still is what the plan began with.
 /// </param>
+/// <param name="Cordon">A host on which nothing new is to be placed from now on; null: none.</param>
 public sealed record VmPlan(
-    VmRecord Vm, IReadOnlyList<PlannedEvent> Events, bool Gone = false, FenceClaim? Claim = null);
+    VmRecord Vm, IReadOnlyList<PlannedEvent> Events, bool Gone = false, FenceClaim? Claim = null,
+    PlannedCordon? Cordon = null)
+{
+    /// <summary>Whether everything stays as it is.</summary>
+    public bool ChangesNothingOf(VmRecord vm) => !Gone && Cordon is null && ReferenceEquals(Vm, vm);
+}
+
+/// <summary>A host to be cordoned, and why.</summary>
+public sealed record PlannedCordon(HostId Host, string Reason);
 
 /// <summary>
 /// Decides, from the fleet's state alone, what becomes of each VM: where its shadow goes, what an action's result
@@ -39,7 +48,8 @@ public static class FleetPlanner
                 : new VmPlan(vm, [new PlannedEvent("vm.deleted", null, "nothing of it remains")], Gone: true);
         }
 
-        return AdoptDefinition(fleet, vm)
+        return CordonSuspect(fleet, vm)
+            ?? AdoptDefinition(fleet, vm)
             ?? ActionPlanner.Step(fleet, vm, utcNow)
             ?? TakeoverPlanner.BeginAutomatic(fleet, vm, utcNow)
             ?? PlanShadow(fleet, vm)
@@ -47,6 +57,16 @@ public static class FleetPlanner
     }
 
     private static VmPlan Unchanged(VmRecord vm) => new(vm, []);
+
+    // As soon as the VM has left it, before anything else can be placed there: its own new shadow, say.
+    private static VmPlan? CordonSuspect(FleetState fleet, VmRecord vm)
+    {
+        if (vm.Action is not { Action: { Kind: VmActionKind.Swap, Suspect: true } action } pending) return null;
+        if (vm.Primary == pending.Target || fleet.Host(pending.Target) is not { Record.Cordon: null }) return null;
+        string reason = $"{vm.Name} was moved away on suspicion: {action.Reason}";
+        return new VmPlan(vm, [new PlannedEvent("host.cordoned", pending.Target, reason)],
+            Cordon: new PlannedCordon(pending.Target, reason));
+    }
 
     // After an attach or a hot-plug the primary's agent knows the definition better than the controller.
     private static VmPlan? AdoptDefinition(FleetState fleet, VmRecord vm)

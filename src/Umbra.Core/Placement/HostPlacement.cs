@@ -61,7 +61,8 @@ public static class HostPlacement
         return string.Join(" and ", shared);
     }
 
-    private static string? WhyTooSmall(FleetState fleet, HostDescription host, VmDefinition vm)
+    /// <summary>What the host lacks for the VM, besides what the VM has there already; null: nothing.</summary>
+    public static string? WhyTooSmall(FleetState fleet, HostDescription host, VmDefinition vm)
     {
         if (!host.Accelerators.Contains(vm.Accelerator))
             return $"does not offer {vm.Accelerator} (only {string.Join(", ", host.Accelerators)})";

@@ -103,10 +103,11 @@ internal sealed class FleetBuilder
             foreach (var vm in Fleet.Vms.ToList())
             {
                 var plan = FleetPlanner.Step(Fleet, vm, UtcNow);
-                if (!plan.Gone && ReferenceEquals(plan.Vm, vm)) continue;
+                if (plan.ChangesNothingOf(vm)) continue;
                 changed = true;
                 Events.AddRange(plan.Events);
                 if (plan.Claim is { } claim) Claims.Add(claim);
+                if (plan.Cordon is { } cordon) Cordon(cordon.Host.Value, cordon.Reason);
                 if (plan.Gone) Fleet.Remove(vm.Name);
                 else Fleet.Put(plan.Vm);
             }

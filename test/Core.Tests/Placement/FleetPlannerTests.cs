@@ -347,11 +347,7 @@ public sealed class FleetPlannerTests
         Assert.Equal((VmRole.None, "x"), (fleet.Assigned("a").Role, fleet.Assigned("a").Action!.Id));
         Assert.Empty(fleet.Removed("a"));
         var result = new VmActionResult { Id = "x", Succeeded = true, Detail = "done" };
-        fleet.Report("a", new VmStatus
-        {
-            Vm = new VmId("v"), Role = VmRole.None, Generation = new Generation(2), Guest = GuestState.Absent,
-            Results = [result],
-        }).Report("b", FleetBuilder.Primary(generation: 2)).Settle();
+        fleet.Report("a", Gone(result)).Report("b", FleetBuilder.Primary(generation: 2, results: result)).Settle();
         Assert.Equal([new VmId("v")], fleet.Removed("a"));
         Assert.True(FleetViews.Action(fleet.Record(), "x")!.Result!.Succeeded);
     }
@@ -396,6 +392,12 @@ public sealed class FleetPlannerTests
                 FleetJson.SerializeToText(AssignmentPlanner.For(other.Fleet, new HostId(host)).Assignments));
         }
     }
+
+    private static VmStatus Gone(VmActionResult result) => new()
+    {
+        Vm = new VmId("v"), Role = VmRole.None, Generation = new Generation(2), Guest = GuestState.Absent,
+        Results = [result],
+    };
 
     private static PendingAction Pending(VmActionKind kind, FleetBuilder fleet, string id = "x") =>
         new(new VmAction(id, kind, "test"), A, new Generation(1), fleet.UtcNow);
