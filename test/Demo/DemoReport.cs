@@ -12,6 +12,9 @@ public sealed record PauseFigures(double Mean, double P50, double P99, int Epoch
 /// <summary>Where the mean pause goes, milliseconds.</summary>
 public sealed record PausePhases(double Stop, double ScanCopy, double DeviceState, double Cont);
 
+/// <summary>One phase of the swap, milliseconds.</summary>
+public sealed record PhaseFigure(string Name, double Ms);
+
 /// <summary>
 /// One statement of the demo and whether it is true; null: it could not be found out, which counts as false.
 /// </summary>
@@ -68,6 +71,9 @@ public sealed record DemoReport
 
     /// <summary>From the last instruction on the old host to the first on the new one.</summary>
     public double? BlackoutMs { get; set; }
+
+    /// <summary>The swap's phases, in order, as umbra swap tells them.</summary>
+    public List<PhaseFigure> SwapPhasesMs { get; } = [];
 
     /// <summary>From the decision to swap to the guest running on its shadow.</summary>
     public double? DecisionToRunningMs { get; set; }

@@ -142,8 +142,13 @@ public sealed class DemoRun(FleetLab lab, DemoOptions options, Timeline timeline
         VmView after = await _fleet.WaitForVmAsync(
             Vm, "to run on its shadow", vm => vm.Primary == before.Shadow && vm.Guest == GuestState.Running, StepLimit);
         timeline.Say($"swapped from {before.Primary} to {after.Primary}: {action.Result!.Detail}");
-        foreach ((string name, TimeSpan start, TimeSpan duration) in action.Result.Phases)
-            timeline.Note($"{name}: at {start.TotalMilliseconds:0.0} ms, for {duration.TotalMilliseconds:0.0} ms");
+        foreach (PhaseTime phase in action.Result.Phases)
+        {
+            timeline.Note(
+                $"{phase.Name}: at {phase.Start.TotalMilliseconds:0.0} ms, "
+                + $"for {phase.Duration.TotalMilliseconds:0.0} ms");
+        }
+
         TakePhases(action.Result.Phases);
         Conclude(
             "the guest runs on its former shadow, under the next generation",
@@ -155,12 +160,12 @@ public sealed class DemoRun(FleetLab lab, DemoOptions options, Timeline timeline
 
     private void TakePhases(IReadOnlyList<PhaseTime> phases)
     {
-        PhaseTime? pause = phases.FirstOrDefault(phase => phase.Name == "Pause");
-        PhaseTime? resume = phases.FirstOrDefault(phase => phase.Name == "Resume");
-        if (pause is null || resume is null) return;
-        TimeSpan running = resume.Start + resume.Duration;
-        report.BlackoutMs = (running - pause.Start).TotalMilliseconds;
-        report.DecisionToRunningMs = running.TotalMilliseconds;
+        foreach (PhaseTime phase in phases)
+            report.SwapPhasesMs.Add(new PhaseFigure(phase.Name, phase.Duration.TotalMilliseconds));
+        if (SwapPhases.Blackout(phases) is not { } blackout) return;
+        report.BlackoutMs = blackout.TotalMilliseconds;
+        report.DecisionToRunningMs =
+            phases.First(phase => phase.Name == SwapPhases.Resume).End.TotalMilliseconds;
     }
 
     private async Task CheckGuestAsync(GuestClient client)

@@ -28,6 +28,9 @@ public static class ResultTable
             : Bytes(report.WireBytes));
         Row("seed", report.SeedSeconds is null ? null : $"{report.SeedSeconds:0.0} s");
         Row("blackout", Milliseconds(report.BlackoutMs));
+        Row("  phases of the swap", report.SwapPhasesMs.Count == 0
+            ? null
+            : string.Join(", ", report.SwapPhasesMs.Select(phase => $"{phase.Name} {phase.Ms:0.0}")) + " ms");
         Row("decision to running", Milliseconds(report.DecisionToRunningMs));
         Row("gap that the client saw", Milliseconds(report.ClientGapMs));
         Row("the whole demo", report.ElapsedSeconds is null ? null : $"{report.ElapsedSeconds:0} s");

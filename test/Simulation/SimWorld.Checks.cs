@@ -77,6 +77,7 @@ internal sealed partial class SimWorld
     // From here on nothing goes wrong; the fleet has to become whole by itself, and a swap has to work, there and back.
     private string? Recover()
     {
+        TimeSpan healed = Now;
         for (int round = 0, swaps = 0; swaps < 2; round++)
         {
             TimeSpan deadline = Now + s_livenessMax;
@@ -91,8 +92,10 @@ internal sealed partial class SimWorld
             Advance(() => Now >= swapDeadline || Results.ContainsKey(id));
             if (!Results.TryGetValue(id, out VmActionResult? result)) return "the swap does not end: " + Pending();
 
-            // Remains of the last faults (a connection known to be dead by one end only) may still call one off.
-            if (!result.Succeeded && round > 3) return "swaps without faults fail: " + result.Detail;
+            // Remains of the last faults (a connection known to be dead by one end only, a question to the controller
+            // on its slow way) may still call one off.
+            bool isLate = round > 3 && Now > healed + SessionLimits.SwapQueryMax;
+            if (!result.Succeeded && isLate) return "swaps without faults fail: " + result.Detail;
             if (!result.Succeeded) continue;
             Advance(() => Now >= swapDeadline || Other(primary).Runs);
             if (!Other(primary).Runs) return "the swapped VM does not run: " + Pending();

@@ -19,6 +19,12 @@ public sealed class GuestBed : IAsyncDisposable
     /// <summary>Longest wait for any one thing.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
+    private static readonly string[] s_phases =
+    [
+        SwapPhases.Prepare, SwapPhases.Pause, SwapPhases.FinalEpoch, SwapPhases.Verify, SwapPhases.Commit,
+        SwapPhases.Load, SwapPhases.Fence, SwapPhases.Resume, SwapPhases.Announce, SwapPhases.Isolate,
+    ];
+
     private static readonly string[] s_intervalDefault = ["--interval", "100ms"];
 
     private FleetLab? _lab;
@@ -105,15 +111,17 @@ public sealed class GuestBed : IAsyncDisposable
     }
 
     /// <summary>Swaps, checks where the VM runs now and that its guest finds all it had; the swap's blackout.</summary>
-    public async Task<TimeSpan> SwapAsync(GuestConsole guest, string name = Name)
+    public async Task<TimeSpan> SwapAsync(GuestConsole guest, string name = Name, params string[] options)
     {
         VmView before = await Fleet.VmAsync(new VmId(name));
-        VmActionResult result = await ActAsync("swap", name);
+        VmActionResult result = await ActAsync(["swap", name, .. options]);
         VmView after = await Fleet.WaitForVmAsync(
             new VmId(name), "to run on its shadow",
             vm => vm.Primary == before.Shadow && vm.Guest == GuestState.Running, Patience);
         Assert.Equal(before.Generation.Next, after.Generation);
-        TimeSpan blackout = BlackoutOf(result);
+        Assert.Equal(s_phases, result.Phases.Select(static phase => phase.Name));
+        Assert.All(result.Phases, static phase => Assert.True(phase.Duration > TimeSpan.Zero, phase.ToString()));
+        TimeSpan blackout = SwapPhases.Blackout(result.Phases)!.Value;
         Say($"{name}: {before.Primary} -> {after.Primary}, blackout {blackout.TotalMilliseconds:0.0} ms: "
             + string.Join(", ", result.Phases.Select(p => $"{p.Name} {p.Duration.TotalMilliseconds:0.0}")));
         await ContentAsync(guest);
@@ -136,13 +144,6 @@ public sealed class GuestBed : IAsyncDisposable
         _fleet?.Dispose();
         if (_lab is not null) await _lab.DisposeAsync();
         (_fleet, _lab) = (null, null);
-    }
-
-    private static TimeSpan BlackoutOf(VmActionResult swap)
-    {
-        PhaseTime pause = Assert.Single(swap.Phases, phase => phase.Name == "Pause");
-        PhaseTime resume = Assert.Single(swap.Phases, phase => phase.Name == "Resume");
-        return resume.Start + resume.Duration - pause.Start;
     }
 
     private async Task StartAsync()

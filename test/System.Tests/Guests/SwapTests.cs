@@ -30,6 +30,26 @@ public sealed class SwapTests(GuestBed bed)
     }
 
     [Fact]
+    public async Task A_swap_on_suspicion_cordons_the_old_host_and_the_new_shadow_goes_to_the_third()
+    {
+        VmView first = await bed.BeginAsync();
+        VmActionResult rehearsal = await bed.ActAsync("swap", GuestBed.Name, "--dry-run");
+        Assert.Equal(
+            ["hosts", "cordon", "capacity", "domains", "replication", "standby", "claim"],
+            rehearsal.Checks.Select(static check => check.Name));
+        Assert.Equal(first.Primary, (await bed.Fleet.VmAsync(GuestBed.Vm)).Primary);
+        await bed.SwapAsync(bed.Guest, GuestBed.Name, "--suspect", "--reason", "a test's suspicion");
+        VmView second = await bed.ProtectedAsync();
+        Assert.NotEqual(first.Primary, second.Shadow);
+        HostView old = (await bed.Fleet.FleetAsync()).Hosts.Single(host => host.Name == first.Primary);
+        Assert.Contains("a test's suspicion", old.Cordon, StringComparison.Ordinal);
+        Assert.Empty(old.Shadows);
+        Assert.Empty(old.Removing);
+        await bed.UmbraAsync("host", "uncordon", first.Primary.Value);
+        bed.End();
+    }
+
+    [Fact]
     public async Task A_guest_reboots_on_its_shadow_and_is_protected_on()
     {
         await bed.BeginAsync();
