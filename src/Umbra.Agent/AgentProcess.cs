@@ -113,6 +113,8 @@ public static class AgentProcess
             : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 * 3,
         Cpus = options.Cpus > 0 ? options.Cpus : Environment.ProcessorCount,
         QemuVersion = Command.Run(QemuVm.Program, ["--version"], VersionDeadline).Output.Split('\n')[0],
+        MachineTypes = QemuMachineTypes.Parse(
+            Command.Run(QemuVm.Program, ["-machine", "help"], VersionDeadline).Output),
         Accelerators = KernelRequirements.Accelerators(),
     };
 }

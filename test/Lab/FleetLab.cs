@@ -20,6 +20,9 @@ public sealed record LabOptions
     /// Size of the small file system that holds the state directory of host 1, 2, ..., bytes; 0: the machine's own.
     /// </summary>
     public Func<int, long> StateBytes { get; init; } = static _ => 0;
+
+    /// <summary>QEMU of host 1, 2, ...; null: the one of the tests.</summary>
+    public Func<int, string?> QemuProgram { get; init; } = static _ => null;
 }
 
 /// <summary>
@@ -225,7 +228,10 @@ public sealed class FleetLab : IAsyncDisposable
         FailureDomains domains = options.Domains?.Invoke(number)
             ?? new FailureDomains($"rack{number}", $"feed{number}", $"segment{number}");
         LabDirectories directories = CreateDirectories(name, options.StateBytes(number));
-        _hosts.Add(new LabHost(name, number, domains, space, directories));
+        _hosts.Add(new LabHost(name, number, domains, space, directories)
+        {
+            QemuProgram = options.QemuProgram(number),
+        });
     }
 
     private LabDirectories CreateDirectories(HostId name, long stateBytes)

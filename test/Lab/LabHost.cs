@@ -46,6 +46,9 @@ public sealed class LabHost
     /// <summary>What it shares with others.</summary>
     public FailureDomains Domains { get; }
 
+    /// <summary>Its QEMU; null: the one of the tests.</summary>
+    public string? QemuProgram { get; init; }
+
     /// <summary>Its network namespace.</summary>
     public NetworkNamespace Space { get; }
 

@@ -27,7 +27,7 @@ public static class UmbraProgram
             "--memory", "2G",
         ];
         if (joinToken is not null) arguments.AddRange(["--join", joinToken]);
-        return Command(arguments);
+        return host.QemuProgram is { } qemu ? ["env", $"UMBRA_QEMU={qemu}", .. Command(arguments)] : Command(arguments);
     }
 
     private static string FindRoot()

@@ -2,6 +2,7 @@ using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
+using Umbra.Testing;
 using Xunit;
 
 namespace Umbra.Qemu.Tests;
@@ -18,7 +19,7 @@ public sealed class TestVm : IAsyncDisposable
 
     public TestVm()
     {
-        if (!QemuExists()) Assert.Skip($"{QemuVm.Program} is not installed (Debian: qemu-system-x86)");
+        if (TestedQemu.WhyMissing is { } missing) Assert.Skip(missing);
         Directory = System.IO.Directory.CreateDirectory($"/dev/shm/umbra-qemu-{Guid.NewGuid():N}"[..32]).FullName;
     }
 
@@ -82,10 +83,4 @@ public sealed class TestVm : IAsyncDisposable
 
         System.IO.Directory.Delete(Directory, recursive: true);
     }
-
-    private static bool QemuExists() =>
-        Path.IsPathRooted(QemuVm.Program)
-            ? File.Exists(QemuVm.Program)
-            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
-                .Any(d => File.Exists(Path.Combine(d, QemuVm.Program)));
 }

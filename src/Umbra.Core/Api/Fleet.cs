@@ -29,6 +29,11 @@ public sealed record HostDescription
     /// <summary>Versions of QEMU found, for people.</summary>
     public string QemuVersion { get; init; } = "";
 
+    /// <summary>
+    /// Machine types pinned to a version that QEMU offers there, in order; empty: its agent does not tell.
+    /// </summary>
+    public IReadOnlyList<string> MachineTypes { get; init; } = [];
+
     /// <summary>Accelerators that work there, best first (<c>kvm</c>, <c>tcg</c>).</summary>
     public IReadOnlyList<string> Accelerators { get; init; } = ["tcg"];
 }

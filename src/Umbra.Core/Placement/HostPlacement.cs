@@ -37,7 +37,7 @@ public static class HostPlacement
         if (host.Record.Description is not { } description) return "has not reported yet";
         if (!host.IsAlive(fleet.Now)) return $"is not heard (for {host.Clock.Silence(fleet.Now).TotalSeconds:0} s)";
         if (host.Record.Cordon is { } cordon) return $"is cordoned ({cordon})";
-        return WhyTooSmall(fleet, description, vm);
+        return WhyOtherQemu(description, vm) ?? WhyTooSmall(fleet, description, vm);
     }
 
     /// <summary>Why <paramref name="host"/> cannot hold the VM's shadow; null: it can.</summary>
@@ -59,6 +59,20 @@ public static class HostPlacement
         if (one.PowerFeed == other.PowerFeed) shared.Add($"power feed {one.PowerFeed}");
         if (one.NetworkSegment == other.NetworkSegment) shared.Add($"network segment {one.NetworkSegment}");
         return string.Join(" and ", shared);
+    }
+
+    // A machine type that is too new, or so old that this QEMU has dropped it.
+    private static string? WhyOtherQemu(HostDescription host, VmDefinition vm) =>
+        host.MachineTypes.Count == 0 || host.MachineTypes.Contains(vm.Machine)
+            ? null
+            : $"does not know the machine type {vm.Machine} "
+                + $"({host.QemuVersion}: {Range(host.MachineTypes, vm.Machine)})";
+
+    private static string Range(IReadOnlyList<string> types, string machine)
+    {
+        string family = machine[..(machine.LastIndexOf('-') + 1)];
+        string[] same = [.. types.Where(t => t.StartsWith(family, StringComparison.Ordinal))];
+        return same.Length == 0 ? $"it has no {family}*" : $"it has {string.Join(", ", same)}";
     }
 
     /// <summary>What the host lacks for the VM, besides what the VM has there already; null: nothing.</summary>

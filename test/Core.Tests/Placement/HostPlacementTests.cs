@@ -27,6 +27,28 @@ public sealed class HostPlacementTests
     }
 
     [Fact]
+    public void A_host_whose_QEMU_does_not_know_the_machine_type_holds_no_shadow_and_says_which_it_has()
+    {
+        var fleet = new FleetBuilder().Host("a").Host("b").Vm("v", "a")
+            .Change(vm => vm with { Definition = vm.Definition with { Machine = "pc-q35-10.0" } });
+        HostState host = fleet.Fleet.Host(new HostId("b"))!;
+        host.Record = host.Record with
+        {
+            Description = host.Record.Description! with
+            {
+                QemuVersion = "QEMU emulator version 7.2.22",
+                MachineTypes = ["pc-i440fx-7.2", "pc-q35-7.1", "pc-q35-7.2"],
+            },
+        };
+        Assert.Null(ShadowOf(fleet).Host);
+        Assert.Equal(
+            "does not know the machine type pc-q35-10.0 (QEMU emulator version 7.2.22: it has pc-q35-7.1, pc-q35-7.2)",
+            WhyNot(fleet, "b"));
+        fleet.Change(vm => vm with { Definition = vm.Definition with { Machine = "pc-q35-7.2" } });
+        Assert.Equal(new HostId("b"), ShadowOf(fleet).Host);
+    }
+
+    [Fact]
     public void A_host_in_other_domains_holds_the_shadow()
     {
         var choice = ShadowOf(new FleetBuilder().Host("a").Host("b").Vm("v", "a"));

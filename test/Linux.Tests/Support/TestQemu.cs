@@ -1,13 +1,13 @@
 using System.Net.Sockets;
 using Umbra.Linux.Memory;
 using Umbra.Linux.Processes;
+using Umbra.Testing;
 
 namespace Umbra.Linux.Tests.Support;
 
 /// <summary>A real QEMU that runs <see cref="ScribbleGuest"/> on a RAM file in /dev/shm, with a QMP socket.</summary>
 internal sealed class TestQemu : IDisposable
 {
-    private const string Program = "qemu-system-x86_64";
     private static readonly TimeSpan ReadyTimeMax = TimeSpan.FromSeconds(20);
     private readonly string _directory;
     private readonly Socket _socket;
@@ -31,7 +31,7 @@ internal sealed class TestQemu : IDisposable
     /// <summary>Starts it; the test is skipped where QEMU is not installed.</summary>
     public static TestQemu Start(uint pauseLoops = 20_000, bool memfd = false, params string[] extra)
     {
-        Assert.SkipUnless(IsInstalled(), "qemu-system-x86_64 is not installed");
+        if (TestedQemu.WhyMissing is { } missing) Assert.Skip(missing);
         string directory = Directory.CreateTempSubdirectory("umbra-linux-test").FullName;
         string ram = memfd ? "memory-backend-memfd" : $"/dev/shm/{Path.GetFileName(directory)}.ram";
         string kernel = Path.Combine(directory, "guest"), log = Path.Combine(directory, "log");
@@ -46,7 +46,7 @@ internal sealed class TestQemu : IDisposable
             "-m", "64M", "-nodefaults", "-vga", "none", "-display", "none", "-kernel", kernel,
             "-qmp", $"unix:{qmp},server=on,wait=off", .. extra,
         ];
-        ProcessHandle process = DetachedProcess.Start(new DetachedStart(Program, arguments, log)).OrThrow();
+        ProcessHandle process = DetachedProcess.Start(new DetachedStart(TestedQemu.Program, arguments, log)).OrThrow();
         TestQemu qemu = new(directory, ram, process, Connect(qmp, process, log));
         _ = qemu._replies.ReadLine();
         qemu.Command("qmp_capabilities");
@@ -94,9 +94,6 @@ internal sealed class TestQemu : IDisposable
         if (RamPath.StartsWith('/')) File.Delete(RamPath);
         Assert.True(ended, "QEMU ended when killed");
     }
-
-    private static bool IsInstalled() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
-        .Any(directory => File.Exists(Path.Combine(directory, Program)));
 
     private static Socket Connect(string path, ProcessHandle process, string log)
     {

@@ -2,6 +2,7 @@ using System.Globalization;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Lab;
+using Umbra.Testing;
 using Xunit;
 
 namespace Umbra.System.Tests.Faults;
@@ -56,7 +57,7 @@ public sealed class FaultBed : IAsyncDisposable
     public async Task BeginAsync()
     {
         if (!Environment.IsPrivilegedProcess) Assert.Skip("network namespaces need root");
-        if (!File.Exists("/usr/bin/qemu-system-x86_64")) Assert.Skip("qemu-system-x86_64 is not installed");
+        if (TestedQemu.WhyMissing is { } missing) Assert.Skip(missing);
         if (!_isSound)
         {
             await DisposeAsync();

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Lab;
+using Umbra.Testing;
 using Xunit;
 
 namespace Umbra.System.Tests.Guests;
@@ -51,7 +52,7 @@ public sealed class GuestBed : IAsyncDisposable
     public async Task<VmView> BeginAsync(params string[] policy)
     {
         if (!Environment.IsPrivilegedProcess) Assert.Skip("network namespaces need root");
-        if (!File.Exists("/usr/bin/qemu-system-x86_64")) Assert.Skip("qemu-system-x86_64 is not installed");
+        if (TestedQemu.WhyMissing is { } missing) Assert.Skip(missing);
         if (!_isSound)
         {
             await DisposeAsync();
