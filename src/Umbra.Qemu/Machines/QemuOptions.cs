@@ -10,16 +10,17 @@ namespace Umbra.Qemu.Machines;
 internal sealed class QemuOptions
 {
     private readonly List<KeyValuePair<string, string>> _members = [];
+    private bool _isMalformed;
 
+    /// <summary>Null when it is neither, or has a name that could not be written as a list again.</summary>
     public static QemuOptions? Parse(string text)
     {
         var options = new QemuOptions();
-        if (!text.StartsWith('{')) return options.ParseList(text);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(text);
-            options.AddMembers("", document.RootElement);
-            return options;
+            if (text.StartsWith('{')) options.ParseJson(text);
+            else options.ParseList(text);
+            return options._isMalformed ? null : options;
         }
         catch (JsonException)
         {
@@ -74,19 +75,27 @@ internal sealed class QemuOptions
         return text.ToString();
     }
 
-    private QemuOptions ParseList(string text)
+    private void ParseJson(string text)
+    {
+        using JsonDocument document = JsonDocument.Parse(text);
+        AddMembers("", document.RootElement);
+        _isMalformed = _members.Exists(static m => m.Key.AsSpan().ContainsAny(",=") || m.Key.Length == 0);
+    }
+
+    private void ParseList(string text)
     {
         bool isFirst = true;
         foreach (string part in Split(text))
         {
             int equals = part.IndexOf('=', StringComparison.Ordinal);
+            bool isWord = isFirst && equals < 0;
             if (equals >= 0) Set(part[..equals], part[(equals + 1)..]);
             else if (isFirst) Set("", part);
             else Set(part, "on");
             isFirst = false;
+            // In names QEMU knows no doubled commas: it reads something else there.
+            _isMalformed |= equals == 0 || (equals >= 0 ? part[..equals] : isWord ? "" : part).Contains(',');
         }
-
-        return this;
     }
 
     private static List<string> Split(string text)
