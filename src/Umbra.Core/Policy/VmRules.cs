@@ -46,6 +46,7 @@ public static class VmRules
         if (!vm.IsForeign && vm.Machine is "q35" or "pc")
             errors.Add($"the machine type {vm.Machine} is not pinned to a version: take pc-q35-7.2 or the like");
         CheckWord(errors, "the CPU model", vm.Cpu);
+        if (WhyCpuIsRefused(vm.Cpu) is { } why) errors.Add(why);
         if (!Accelerators.Contains(vm.Accelerator))
             errors.Add($"the accelerator must be kvm or tcg, not '{vm.Accelerator}'");
         if (vm.Cpus is < 1 or > CpusMax) errors.Add($"the number of CPUs must be 1 to {CpusMax}, not {vm.Cpus}");
@@ -74,6 +75,13 @@ public static class VmRules
         Disks = [.. vm.Disks, .. request.Disks],
         Nics = [.. vm.Nics, .. request.Nics],
     };
+
+    /// <summary>Why a CPU model cannot be had alike on two hosts; null when it can.</summary>
+    /// <param name="cpu">Model with its flags, as QEMU takes it.</param>
+    public static string? WhyCpuIsRefused(string cpu) => cpu.Split(',')[0] is "host" or "max"
+        ? $"CPU model '{cpu}' is whatever this host and this version of QEMU offer, so the guest could meet another "
+            + "CPU on its shadow and crash: name a model that all hosts have, such as qemu64 or EPYC"
+        : null;
 
     /// <summary>Whether two definitions say the same.</summary>
     public static bool Same(VmDefinition one, VmDefinition other) =>

@@ -146,6 +146,7 @@ public sealed partial class AttachArguments
         if (option == "-smp") ReadCpus(value);
         if (option == "-drive" && value.Contains("pflash", StringComparison.Ordinal))
             _refusals.Add("UEFI flash (-drive if=pflash) is RAM that is not shared: boot by BIOS or by kernel");
+        if (option == "-netdev") ReadNetdev(value);
         if (s_dropped.Contains(option) || option is "-chardev") return;
         if (s_kept.Contains(option))
         {
@@ -201,9 +202,21 @@ public sealed partial class AttachArguments
         }
     }
 
+    private void ReadNetdev(string value)
+    {
+        if (QemuOptions.Parse(value) is not { } netdev) return;
+        if (netdev.Kind == "vhost-user") _refusals.Add(ProtectionChecks.WhyDriverIsRefused("vhost-user-net")!);
+        if (netdev.IsOn("vhost") || netdev.IsOn("vhostforce")) _refusals.Add(ProtectionChecks.WhyVhostIsRefused);
+    }
+
     private void ReadMachine(string value)
     {
-        if (QemuOptions.Parse(value) is not { } machine) return;
+        if (QemuOptions.Parse(value) is not { } machine)
+        {
+            _refusals.Add($"argument -machine {value} is not understood");
+            return;
+        }
+
         _machine = machine[""] ?? machine["type"] ?? _machine;
         _memoryId = machine["memory-backend"] ?? _memoryId;
         if (machine["accel"] is { } accelerator) _accelerator = accelerator.Split(':')[0];

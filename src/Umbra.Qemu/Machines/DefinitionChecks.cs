@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Policy;
 
 namespace Umbra.Qemu.Machines;
 
@@ -33,6 +34,7 @@ public static partial class DefinitionChecks
             vm.MemoryBytes > 0 && vm.MemoryBytes % (2 * Sizes.MiB) == 0,
             $"{vm.MemoryBytes} bytes of RAM: a positive multiple of 2 MiB is needed");
         Require(IsWord(vm.Cpu), $"CPU model '{vm.Cpu}' is not a model with comma-separated flags");
+        if (VmRules.WhyCpuIsRefused(vm.Cpu) is { } cpu) errors.Add(cpu);
         Require(IsWord(vm.MemoryId), $"RAM backend id '{vm.MemoryId}' has characters that QEMU does not take");
         Require(vm.Uuid is null || Guid.TryParse(vm.Uuid, out _), $"'{vm.Uuid}' is no UUID");
         foreach (DiskDefinition disk in vm.Disks) CheckDisk(disk, Require);

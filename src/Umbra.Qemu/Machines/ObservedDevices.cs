@@ -12,8 +12,10 @@ namespace Umbra.Qemu.Machines;
 /// <param name="Format">Image format.</param>
 /// <param name="Bytes">Size that the guest sees.</param>
 /// <param name="IsDirect">Whether the host's page cache is bypassed.</param>
+/// <param name="IsReadOnly">Whether the guest may only read it.</param>
 public sealed record ObservedDisk(
-    string Id, string? Bus, string Address, string NodeName, string Path, string Format, long Bytes, bool IsDirect);
+    string Id, string? Bus, string Address, string NodeName, string Path, string Format, long Bytes, bool IsDirect,
+    bool IsReadOnly = false);
 
 /// <summary>A NIC that a running VM has.</summary>
 /// <param name="Id">Device id.</param>

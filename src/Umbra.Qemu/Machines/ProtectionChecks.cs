@@ -33,8 +33,7 @@ public static class ProtectionChecks
         QmpOutcome<string> network =
             await monitor.ExecuteAsync(QmpCommands.HumanMonitor("info network"), deadline, cancel);
         if (!network.IsOk) return network.As<IReadOnlyList<string>>();
-        if (network.Value.Contains("type=vhost-user", StringComparison.Ordinal))
-            AddIf(refusals, WhyDriverIsRefused("vhost-user-net"));
+        AddIf(refusals, WhyNetworkIsRefused(network.Value));
 
         QmpOutcome<IReadOnlyList<MemoryBackend>> backends =
             await monitor.ExecuteAsync(QmpCommands.QueryMemoryBackends, deadline, cancel);
@@ -63,6 +62,43 @@ public static class ProtectionChecks
             $"device {driver} shares memory with other processes, whose writes cannot be seen",
         _ => null,
     };
+
+    /// <summary>Judges the output of <c>info network</c>: null when nothing in it is forbidden.</summary>
+    public static string? WhyNetworkIsRefused(string network) =>
+        network.Contains("type=vhost-user", StringComparison.Ordinal) ? WhyDriverIsRefused("vhost-user-net") : null;
+
+    /// <summary>
+    /// Judges what QEMU has open: back ends in the kernel show nowhere else (<c>info network</c> does not tell of
+    /// vhost).
+    /// </summary>
+    public static IEnumerable<string> WhyFilesAreRefused(IEnumerable<string> openFiles)
+    {
+        foreach (string file in openFiles.Distinct(StringComparer.Ordinal))
+        {
+            if (file == "/dev/vhost-net") yield return WhyVhostIsRefused;
+            else if (file.StartsWith("/dev/vhost-", StringComparison.Ordinal))
+                yield return $"{file} is open: a device keeps its state in this host's kernel";
+            else if (file.StartsWith("/dev/vfio/", StringComparison.Ordinal))
+                yield return $"{file} is open: real hardware is handed to the guest (VFIO), whose state is not seen";
+        }
+    }
+
+    /// <summary>Why a disk that was found cannot be mirrored; empty when it can.</summary>
+    public static IEnumerable<string> WhyDiskIsRefused(ObservedDisk disk)
+    {
+        if (disk.Format is not ("raw" or "qcow2"))
+            yield return $"disk {disk.Id}: image format {disk.Format} is neither raw nor qcow2";
+        if (disk.IsReadOnly) yield return $"disk {disk.Id} is read-only: only disks that can be written are mirrored";
+    }
+
+    /// <summary>Why a NIC that was found cannot be had on a standby; null when it can.</summary>
+    public static string? WhyNicIsRefused(ObservedNic nic) =>
+        nic.Tap.Length == 0 ? $"NIC {nic.Id} is on no tap interface" : null;
+
+    /// <summary>Why no NIC may use vhost.</summary>
+    public const string WhyVhostIsRefused =
+        "a NIC's frames go through this host's kernel (vhost=on), which keeps its state and writes the guest's RAM: "
+            + "start the VM with vhost=off on its -netdev";
 
     /// <summary>Why this machine type cannot be protected; null when it can.</summary>
     public static string? WhyMachineIsRefused(string machine) => DefinitionChecks.IsPinned(machine)

@@ -62,9 +62,9 @@ public static class QemuAttach
         string[] refusals =
         [
             .. arguments.Refusals, .. checks.Value, .. DefinitionChecks.Check(vm),
-            .. devices.Value.Nics.Where(n => n.Tap.Length == 0).Select(n => $"NIC {n.Id} is on no tap interface"),
-            .. devices.Value.Disks.Where(d => d.Format is not ("raw" or "qcow2"))
-                .Select(d => $"disk {d.Id}: image format {d.Format} is neither raw nor qcow2"),
+            .. ProtectionChecks.WhyFilesAreRefused(ProcessFiles.Targets(pid)),
+            .. devices.Value.Nics.Select(ProtectionChecks.WhyNicIsRefused).OfType<string>(),
+            .. devices.Value.Disks.SelectMany(ProtectionChecks.WhyDiskIsRefused),
         ];
         if (refusals.Length > 0) return Refused(refusals);
         return new AttachedVm(vm, PathsOf(arguments, sockets, devices.Value), handle.Identity, []);

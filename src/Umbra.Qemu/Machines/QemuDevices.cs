@@ -34,9 +34,15 @@ public static class QemuDevices
                 await PlaceOfAsync(monitor, device.Name, deadline, cancel);
             if (!place.IsOk) return place.As<ObservedDevices>();
             (string? bus, string address) = place.Value;
-            if (isDisk && blocks.Value.FirstOrDefault(b => IdOf(b) == device.Name) is { } b)
-                disks.Add(new(device.Name, bus, address, b.NodeName, b.File, b.Driver, b.Bytes, b.Direct));
-            if (isDisk) continue;
+            if (isDisk)
+            {
+                // Not left out: a disk that is not seen would be taken for one that was unplugged.
+                if (blocks.Value.FirstOrDefault(b => IdOf(b) == device.Name) is not { } b)
+                    return QmpOutcome.Failed<ObservedDevices>(QmpStatus.Corrupt, $"disk {device.Name} has no medium");
+                disks.Add(new(device.Name, bus, address, b.NodeName, b.File, b.Driver, b.Bytes, b.Direct, b.ReadOnly));
+                continue;
+            }
+
             string path = Peripheral + device.Name;
             QmpOutcome<string> mac = await monitor.ExecuteAsync(QmpCommands.QomGetText(path, "mac"), deadline, cancel);
             QmpOutcome<string> netdev =

@@ -76,6 +76,9 @@ public sealed class AttachArgumentsTests
     [InlineData("-qmp unix:/q2,server=on,wait=off", "", "three are needed")]
     [InlineData("-drive file=/d.qcow2,if=none", "-drive if=pflash,file=/d", "UEFI")]
     [InlineData("accel=kvm", "accel=xen", "accelerator xen")]
+    [InlineData("-rtc base=utc", "-netdev tap,id=n,ifname=t,vhost=on", "vhost=off")]
+    [InlineData("-rtc base=utc", "-netdev tap,id=n,ifname=t,vhostforce", "vhost=off")]
+    [InlineData("-rtc base=utc", "-netdev vhost-user,id=n,chardev=c", "vhost-user")]
     public void What_cannot_be_mirrored_is_refused_by_name(string good, string bad, string message)
     {
         Assert.Contains(good, Good, StringComparison.Ordinal);

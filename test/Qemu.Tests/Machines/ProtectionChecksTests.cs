@@ -16,6 +16,9 @@ public sealed class ProtectionChecksTests
 
     [Theory]
     [InlineData("-object memory-backend-ram,id=other,size=2M,share=on -device ivshmem-plain,memdev=other", "ivshmem")]
+    [InlineData(
+        "-object memory-backend-ram,id=other,size=2M,share=on -device ivshmem-plain,memdev=other",
+        "QEMU cannot save this VM's state: Migration is disabled")]
     [InlineData("-object memory-backend-ram,id=other,size=2M", "RAM other is not shared")]
     [InlineData("-device VGA", "vga.vram")]
     [InlineData("-blockdev null-co,node-name=z,size=1048576 -device nvme,drive=z,serial=1", "NVMe")]
@@ -45,6 +48,32 @@ public sealed class ProtectionChecksTests
         Assert.Equal(
             3, ProtectionChecks.WhyBlocksAreRefused(table, ["ram0"]).Distinct().Count());
     }
+
+    [Fact]
+    public void Back_ends_in_the_kernel_are_refused_by_what_QEMU_has_open()
+    {
+        string[] refusals =
+            [.. ProtectionChecks.WhyFilesAreRefused(["/dev/net/tun", "/dev/vhost-net", "/dev/vhost-net", "/dev/kvm"])];
+        Assert.Contains("vhost=off", Assert.Single(refusals), StringComparison.Ordinal);
+        Assert.Contains(
+            "VFIO", Assert.Single(ProtectionChecks.WhyFilesAreRefused(["/dev/vfio/12"])), StringComparison.Ordinal);
+        Assert.Contains("/dev/vhost-vsock", Assert.Single(ProtectionChecks.WhyFilesAreRefused(["/dev/vhost-vsock"])),
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("n0: index=0,type=vhost-user,mode=server\r\n", true)]
+    [InlineData("n0: index=0,type=tap,ifname=t0,script=no,downscript=no\r\n", false)]
+    public void A_network_back_end_in_another_process_is_refused(string network, bool isRefused) =>
+        Assert.Equal(isRefused, ProtectionChecks.WhyNetworkIsRefused(network) is not null);
+
+    [Theory]
+    [InlineData("host")]
+    [InlineData("max,migratable=off")]
+    public void A_CPU_that_depends_on_the_host_is_refused(string cpu) =>
+        Assert.Contains(
+            DefinitionChecks.Check(TestVm.Small with { Cpu = cpu }),
+            e => e.Contains("name a model", StringComparison.Ordinal));
 
     [Fact]
     public void Drivers_and_machines_are_judged_by_name()
