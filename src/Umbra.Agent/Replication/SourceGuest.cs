@@ -43,12 +43,18 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     private readonly MirroredDisks _disks;
     private readonly LeaseFile _lease;
     private readonly IContentHash _hash;
-    private bool _isCut;
+    private readonly DeviceWatch _devices;
+    private readonly Action _changed;
+    private ulong _topology;
+    private string _whyNoEpoch = "";
+    private bool _isSaved;
+    private long _cutsBefore;
 
     private SourceGuest(
         AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, GuestMemory memory,
-            IPageTracker tracker)
+            IPageTracker tracker, Action changed)
     {
+        (_devices, _changed) = (vm.Devices, changed);
         (_vm, _guard, _paths, _memory, _tracker) = (paths.Vm, services.Guard, paths, memory, tracker);
         _hash = services.Hash;
         _monitor = vm.Qemu.Monitor;
@@ -89,7 +95,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     public TimeSpan? LeaseCarriedUntil => _lease.Deadline;
 
     /// <summary>
-    /// Called in the pause just before the vCPUs run again, when set and the epoch's device state was saved: a full
+    /// Called in the pause just before the vCPUs run again, when set and the epoch was cut whole: a full
     /// comparison of both sides looks at the guest then. Null in ordinary epochs.
     /// </summary>
     public Action? BeforeResume { get; set; }
@@ -102,8 +108,13 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         new(action, _memory, disks, _hash);
 
     /// <summary>Everything that replication needs of a running VM, or why it is not to be had.</summary>
+    /// <param name="services">What the agent shares.</param>
+    /// <param name="paths">The VM's files.</param>
+    /// <param name="vm">The VM.</param>
+    /// <param name="assignment">With the definition that it has.</param>
+    /// <param name="changed">Called when its devices are not those of the definition any more.</param>
     public static (SourceGuest? Guest, string Error) Open(
-        AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment)
+        AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, Action changed)
     {
         int process = vm.Qemu.Identity.Pid;
         Outcome<RamMapping> mapping = RamMapping.Find(process, vm.RamBacking, assignment.Vm.MemoryBytes);
@@ -119,7 +130,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         }
 
         if (tracker.Warning is { } warning) services.Report("tracker.slow", paths.Vm, warning);
-        var guest = new SourceGuest(services, paths, vm, assignment, memory.Value, tracker.Tracker);
+        var guest = new SourceGuest(services, paths, vm, assignment, memory.Value, tracker.Tracker, changed);
         QmpOutcome<QmpNothing> prepared = guest._saver.PrepareAsync(MonitorDeadline).GetAwaiter().GetResult();
         if (prepared.IsOk) return (guest, "");
         guest.Dispose();
@@ -145,10 +156,11 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     /// <inheritdoc/>
     public CallOutcome Pause()
     {
+        if (CompareDevices() is { Length: > 0 } why) return CallOutcome.Failed(why);
         QmpOutcome<QmpNothing> savable = _saver.CheckSavable(MonitorDeadline);
         if (!savable.IsOk) return CallOutcome.Failed(savable.Description);
         _saver.Abandon(MonitorDeadline);
-        _isCut = false;
+        (_isSaved, _cutsBefore) = (false, _disks.Cuts);
         CallOutcome stopped = Stop();
         // QEMU writes its devices' state while this side scans and copies memory.
         if (stopped.Succeeded) _saver.Begin();
@@ -166,8 +178,9 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     /// <inheritdoc/>
     public CallOutcome Resume()
     {
-        if (_isCut) BeforeResume?.Invoke();
-        _isCut = false;
+        // Only of an epoch that is whole: disks that were not cut after the state was saved make it fail.
+        if (_isSaved && _disks.Cuts != _cutsBefore) BeforeResume?.Invoke();
+        _isSaved = false;
         _saver.Abandon(MonitorDeadline);
         if (IsLeaseOver) return CallOutcome.Failed("its lease is over");
         long start = Stopwatch.GetTimestamp();
@@ -190,10 +203,11 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         ArrayBufferWriter<byte>? compared = BeforeResume is null ? null : new();
         QmpOutcome<QmpNothing> saved = _saver.Finish(compared ?? destination, MonitorDeadline);
         if (!saved.IsOk) return CallOutcome.Failed(saved.Description);
+        if (CompareTopology() is { Length: > 0 } why) return CallOutcome.Failed(why);
         if (compared is not null)
         {
             SavedStateHash = _hash.Hash(compared.WrittenSpan);
-            _isCut = true;
+            _isSaved = true;
             destination.Write(compared.WrittenSpan);
         }
 
@@ -232,6 +246,34 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         _tracker.Dispose();
         _memory.Dispose();
         _lease.Dispose();
+    }
+
+    // Before each pause, on nobody's time.
+    private string CompareDevices()
+    {
+        QmpOutcome<DeviceList> now = DeviceList.Read(_monitor, MonitorDeadline);
+        if (!now.IsOk) return now.Description;
+        _devices.Compare(now.Value);
+        return WhyNoEpoch();
+    }
+
+    // What was plugged in the moment before the pause shows in the saved state itself; the first one has nothing to be
+    // compared with, so the question is asked again.
+    private string CompareTopology()
+    {
+        if (_topology == _saver.Fingerprint) return WhyNoEpoch();
+        bool isFirst = _topology == 0;
+        _topology = _saver.Fingerprint;
+        if (isFirst) return CompareDevices();
+        _devices.Ask();
+        return WhyNoEpoch();
+    }
+
+    private string WhyNoEpoch()
+    {
+        string why = _devices.WhyNoEpoch;
+        if (why.Length > 0 && why != _whyNoEpoch) _changed();
+        return _whyNoEpoch = why;
     }
 
     private bool IsLeaseOver => _lease.Deadline is { } deadline && BootClock.Now >= deadline;

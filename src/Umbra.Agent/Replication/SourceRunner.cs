@@ -232,7 +232,8 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
 
     private bool TrySetUp()
     {
-        (SourceGuest? guest, string error) = SourceGuest.Open(_services, _paths, _vm, _assignment);
+        (SourceGuest? guest, string error) = SourceGuest.Open(
+            _services, _paths, _vm, _assignment, _changed);
         _trouble = error;
         if (guest is null) return false;
         _guest = guest;

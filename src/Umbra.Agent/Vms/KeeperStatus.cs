@@ -12,7 +12,8 @@ internal static class KeeperStatus
     /// <summary>The VM as the controller is to know it.</summary>
     public static VmStatus Of(
         VmId vm, PrimaryVm? primary, ShadowRunner? shadow, VmRecord? left, VmRecord? dead, GuestState deadState,
-        Assignment? failing, string trouble, IReadOnlyList<VmActionResult> results)
+        Assignment? failing, string trouble, IReadOnlyList<string> refusals,
+        IReadOnlyList<VmActionResult> results)
     {
         if (primary is not null) return OfPrimary(vm, primary, results);
         if (shadow is not null) return shadow.VmStatus(results);
@@ -22,7 +23,14 @@ internal static class KeeperStatus
             return Starting(left.Assignment, reason, results) with { ProcessId = left.ProcessId };
         }
 
-        if (dead is null && failing is not null) return Starting(failing, trouble, results);
+        if (dead is null && failing is not null)
+        {
+            VmStatus starting = Starting(failing, trouble, results);
+            return failing.Attach is { } target
+                ? starting with { ProcessId = target.ProcessId, Refusals = refusals }
+                : starting;
+        }
+
         return new VmStatus
         {
             Vm = vm,

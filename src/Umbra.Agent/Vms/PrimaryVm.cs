@@ -28,6 +28,8 @@ internal sealed class PrimaryVm : IAsyncDisposable
     private SourceRunner? _runner;
     private volatile bool _guestShutDown;
     private volatile bool _isPaused;
+    private volatile Action? _changed;
+    private string _lastRefusal = "";
 
     private PrimaryVm(AgentServices services, VmPaths paths, QemuVm qemu, VmRecord record, bool isPaused)
     {
@@ -44,6 +46,9 @@ internal sealed class PrimaryVm : IAsyncDisposable
 
     /// <summary>The replication; null while it has no shadow.</summary>
     public SourceRunner? Runner => _runner;
+
+    /// <summary>Whether the VM still has the devices of its definition.</summary>
+    public DeviceWatch Devices { get; } = new();
 
     /// <summary>Whether the guest switched itself off.</summary>
     public bool GuestShutDown => _guestShutDown;
@@ -63,8 +68,9 @@ internal sealed class PrimaryVm : IAsyncDisposable
     public IReadOnlyList<ComparedDisk>? ComparedDisks()
     {
         HostPaths files = Files;
-        if (files.Disks.Values.Any(static image => image.Format != "raw")) return null;
-        return [.. Record.Assignment.Vm.Disks.Select(d => new ComparedDisk(d.Id, files.Disks[d.Id].Path, d.Bytes))];
+        IReadOnlyList<DiskDefinition> disks = Record.Assignment.Vm.Disks;
+        if (disks.Any(d => files.Disks[d.Id].Format != "raw")) return null;
+        return [.. disks.Select(d => new ComparedDisk(d.Id, files.Disks[d.Id].Path, d.Bytes))];
     }
 
     /// <summary>The block node that a disk's device reads and writes.</summary>
@@ -90,24 +96,24 @@ internal sealed class PrimaryVm : IAsyncDisposable
 
     /// <summary>Attaches to a running VM that Umbra did not start, if it can be protected.</summary>
     /// <returns>The VM, or everything that stands in the way.</returns>
-    public static async Task<(PrimaryVm? Vm, string Error)> AttachAsync(
+    public static async Task<(PrimaryVm? Vm, IReadOnlyList<string> Refusals)> AttachAsync(
         AgentServices services, VmPaths paths, Assignment assignment, CancellationToken stop)
     {
         AttachTarget target = assignment.Attach!;
         string[] wanted = target.SecondQmpPath is { } second ? [target.QmpPath, second] : [target.QmpPath];
         Outcome<AttachedVm> read = await QemuAttach.ReadAsync(
             target.ProcessId, assignment.Vm.Name, AttachDeadline, wanted, stop);
-        if (!read.IsOk) return (null, read.Error.Message);
+        if (!read.IsOk) return (null, [read.Error.Message]);
         if (read.Value is not { Definition: { } definition, Paths: { } files })
-            return (null, "it cannot be protected: " + string.Join("; ", read.Value.Refusals));
+            return (null, read.Value.Refusals);
         QmpOutcome<QemuVm> adopted = await QemuVm.AdoptAsync(read.Value.Identity, files, StartDeadline, stop);
-        if (!adopted.IsOk) return (null, adopted.Description);
+        if (!adopted.IsOk) return (null, [adopted.Description]);
         QmpOutcome<ObservedDevices> devices = await QemuDevices.ObserveAsync(adopted.Value.Monitor, AttachDeadline,
             stop);
         if (!devices.IsOk)
         {
             adopted.Value.Dispose();
-            return (null, devices.Description);
+            return (null, [devices.Description]);
         }
 
         paths.Create();
@@ -116,7 +122,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
         {
             Assignment = assignment with { Vm = definition },
             Foreign = new ForeignVm(files, nodes),
-        }), "");
+        }), []);
     }
 
     /// <summary>Takes up a VM that runs: after the agent was restarted, or where a shadow has become the VM.</summary>
@@ -147,7 +153,9 @@ internal sealed class PrimaryVm : IAsyncDisposable
     /// <summary>Brings replication to what the assignment wants.</summary>
     public async Task UpdateAsync(Assignment assignment, Action changed)
     {
-        // Devices change by plugging alone, and the controller may not know yet what an attach has found.
+        _changed = changed;
+        if (Devices.IsLookWanted) await FollowDevicesAsync();
+        // Devices change in the running VM alone, and the controller may not know yet what was found there.
         assignment = assignment with { Vm = Record.Assignment.Vm, Attach = null };
         bool wanted = assignment is { Policy.Enabled: true, Peer: not null, PeerEndpoint: not null };
         if (_runner is { } old && (!wanted || !old.IsFor(assignment)))
@@ -184,7 +192,14 @@ internal sealed class PrimaryVm : IAsyncDisposable
     /// </summary>
     public async Task<string> PlugAsync(VmDefinition wanted)
     {
+        // What was plugged in by hand meanwhile, and the controller does not know yet, stays.
         VmDefinition before = Record.Assignment.Vm;
+        wanted = before with
+        {
+            Disks = [.. before.Disks, .. wanted.Disks.Where(w => before.Disks.All(b => b.Id != w.Id))],
+            Nics = [.. before.Nics, .. wanted.Nics.Where(w => before.Nics.All(b => b.Id != w.Id))],
+            Revision = Math.Max(wanted.Revision, before.Revision + 1),
+        };
         if (PciLayout.PlaceHotPlugged(before, wanted) is not { } placed) return "all its hot-plug ports are taken";
         wanted = placed;
         if (VmFiles.CreateImages(wanted, _paths) is { } missing) return missing;
@@ -192,10 +207,16 @@ internal sealed class PrimaryVm : IAsyncDisposable
         // No epoch in between: it would have the new device's state and the old configuration.
         if (_runner is not null) await _runner.DisposeAsync();
         _runner = null;
+        HostPaths files = VmFiles.HostPaths(wanted, _paths, Record.OwnImages);
         QmpOutcome<QmpNothing> changed = await QemuDevices.ChangeAsync(
-            Qemu.Monitor, before, wanted, VmFiles.HostPaths(wanted, _paths, Record.OwnImages), AttachDeadline);
+            Qemu.Monitor, before, wanted, files, AttachDeadline);
+        Devices.Ask();
         if (!changed.IsOk) return changed.Description;
-        Keep(known => known with { Assignment = known.Assignment with { Vm = wanted } });
+        Keep(known => known with
+        {
+            Assignment = known.Assignment with { Vm = wanted },
+            Foreign = known.Foreign?.With(files.Disks, files.Taps, new Dictionary<string, string>()),
+        });
         HaveGuarded();
         return "";
     }
@@ -237,6 +258,62 @@ internal sealed class PrimaryVm : IAsyncDisposable
         Qemu.Dispose();
     }
 
+    /// <summary>
+    /// Looks at the devices that the VM has and follows: with another definition replication begins anew, as after a
+    /// plug. What cannot be followed stops the epochs and nothing else: the guest runs on, and so does its lease.
+    /// </summary>
+    private async Task FollowDevicesAsync()
+    {
+        // The pair counts on what it is; the epochs that it needs are not cut meanwhile.
+        if (_runner?.Status?.Protection == ProtectionState.Swapping) return;
+        (long look, IReadOnlyCollection<string> deleted) = Devices.BeginLook();
+        QmpOutcome<DeviceChange> read = await DeviceChange.ReadAsync(
+            Qemu.Monitor, Qemu.Identity.Pid, Record.Assignment.Vm, deleted, AttachDeadline);
+        if (!read.IsOk)
+        {
+            Devices.EndLook(look, null, "the VM's devices cannot be looked at: " + read.Description);
+            return;
+        }
+
+        DeviceChange now = read.Value;
+        string refusal = now.Refusals.Count == 0
+            ? ""
+            : "the VM cannot be protected as it is: " + string.Join("; ", now.Refusals);
+        if (refusal.Length > 0 && refusal != _lastRefusal) _services.Report("vm.unprotectable", Vm, refusal);
+        _lastRefusal = refusal;
+        if (refusal.Length == 0 && now.Vm != Record.Assignment.Vm) await TakeDevicesAsync(now, deleted);
+        Devices.EndLook(look, now.List, refusal);
+    }
+
+    private async Task TakeDevicesAsync(DeviceChange now, IReadOnlyCollection<string> deleted)
+    {
+        if (_runner is not null) await _runner.DisposeAsync();
+        _runner = null;
+        VmDefinition before = Record.Assignment.Vm;
+        ObservedDisk[] disks =
+        [
+            .. now.Devices.Disks.Where(d =>
+                deleted.Contains(d.Id) || !before.Disks.Contains(now.Vm.Disks.Single(n => n.Id == d.Id))),
+        ];
+        ObservedNic[] nics =
+        [
+            .. now.Devices.Nics.Where(d =>
+                deleted.Contains(d.Id) || !before.Nics.Contains(now.Vm.Nics.Single(n => n.Id == d.Id))),
+        ];
+        ForeignVm here = Record.Foreign ?? new ForeignVm(Files, new Dictionary<string, string>());
+        ForeignVm with = here.With(
+            disks.ToDictionary(d => d.Id, d => new ImageFile(d.Path, d.Format, d.IsDirect)),
+            nics.ToDictionary(n => n.Id, n => n.Tap), disks.ToDictionary(d => d.Id, d => d.NodeName));
+        Keep(known => known with
+        {
+            Assignment = known.Assignment with { Vm = now.Vm },
+            Foreign = disks.Length + nics.Length > 0 ? with : known.Foreign,
+        });
+        HaveGuarded();
+        _services.Report("vm.devices", Vm, "its devices were changed in QEMU; the shadow follows: "
+            + $"{now.Vm.Disks.Count} disks and {now.Vm.Nics.Count} interfaces, revision {now.Vm.Revision}");
+    }
+
     // The lease was an earlier process's: under its deadline the guard would stop this one at once. The note of a swap
     // stays, whatever became of the process: only a claim settles whether the VM may run here.
     private static string? ForgetLease(VmPaths paths)
@@ -269,6 +346,12 @@ internal sealed class PrimaryVm : IAsyncDisposable
     private void OnEvent(QmpEvent happened)
     {
         if (happened.Name is "STOP" or "RESUME") _isPaused = happened.Name == "STOP";
+        if (happened.Name == QmpEvent.DeviceDeleted && happened.Text("device") is { Length: > 0 } gone)
+        {
+            Devices.NoteDeleted(gone);
+            _changed?.Invoke();
+        }
+
         if (happened.Name == "SHUTDOWN" && happened.Text("reason") is "guest-shutdown") _guestShutDown = true;
     }
 }

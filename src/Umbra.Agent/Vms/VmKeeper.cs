@@ -44,6 +44,7 @@ internal sealed partial class VmKeeper : IAsyncDisposable
     private volatile PrimaryVm? _primary;
     private volatile ShadowRunner? _shadow;
     private volatile string _trouble = "";
+    private volatile IReadOnlyList<string> _refusals = [];
     private volatile bool _removing;
     private GuestState _reported;
     private TimeSpan _goneAt = TimeSpan.MinValue / 2;
@@ -61,7 +62,7 @@ internal sealed partial class VmKeeper : IAsyncDisposable
         get
         {
             VmStatus status = KeeperStatus.Of(
-                _vm, _primary, _shadow, _left, _dead, _deadState, Failing, _trouble, _results.All);
+                _vm, _primary, _shadow, _left, _dead, _deadState, Failing, _trouble, _refusals, _results.All);
             // Nobody's part any more, but not gone either: the controller waits for the last file.
             return _removing && status.Role == VmRole.None
                 ? status with { Guest = GuestState.Paused, Reason = "what is left of it is being removed" }
@@ -202,6 +203,8 @@ internal sealed partial class VmKeeper : IAsyncDisposable
         if (_primary is { Qemu.IsAlive: false } dead) await BuryAsync(dead);
         // A word from before the VM went to another host must not start it here again.
         if (want is not null && want.Generation < _floor) want = null;
+        // Whatever has the name after this is another VM, whose generations begin anew.
+        if (gone) _floor = Generation.None;
         if (gone) await RemoveAsync();
         else if (want?.Role == VmRole.None) _primary?.Runner?.OwnedElsewhere(want);
         else if (want?.Role == VmRole.Primary) await BePrimaryAsync(want);
@@ -254,10 +257,18 @@ internal sealed partial class VmKeeper : IAsyncDisposable
 
     private async Task StartAsync(Assignment want)
     {
-        (PrimaryVm? vm, string error) = want.Attach is null
-            ? await PrimaryVm.StartAsync(_services, _paths, want, _stop.Token)
-            : await PrimaryVm.AttachAsync(_services, _paths, want, _stop.Token);
-        _trouble = error;
+        PrimaryVm? vm;
+        if (want.Attach is null)
+        {
+            (vm, _trouble) = await PrimaryVm.StartAsync(_services, _paths, want, _stop.Token);
+        }
+        else
+        {
+            (vm, IReadOnlyList<string> refusals) = await PrimaryVm.AttachAsync(_services, _paths, want, _stop.Token);
+            if (!refusals.SequenceEqual(_refusals)) _fleet.UrgentChange();
+            (_refusals, _trouble) = (refusals, refusals.Count > 0 ? "it is refused" : "");
+        }
+
         if (vm is null) return;
         _dead = null;
         _services.Report("vm.started", _vm, $"process {vm.Qemu.Identity.Pid}");

@@ -61,7 +61,9 @@ public sealed partial class FleetService
         {
             Enter();
             string digest = DigestOf(request);
-            if (WhatExists(request.Name, digest) is { } existing) return existing;
+            // A refused attach has taken nothing over: asked for again, perhaps with another process, it begins anew.
+            bool isAgain = IsRefusedAttach(request.Name, request.Host, digest);
+            if (!isAgain && WhatExists(request.Name, digest) is { } existing) return existing;
             if (_fleet.Host(request.Host) is not { } host) return NoHost(request.Host);
             if (!host.IsAlive(_fleet.Now)) return Problems.Refused($"the agent of {request.Host} is not heard");
             return Begin(
@@ -69,6 +71,7 @@ public sealed partial class FleetService
                 {
                     Definition = new VmDefinition { Name = request.Name, IsForeign = true },
                     DefinitionKnown = false,
+                    Changes = (_fleet.Vm(request.Name)?.Changes ?? 0) + 1,
                     Policy = request.Policy,
                     Ownership = new Ownership(new Generation(1), request.Host, "attach"),
                     Attach = request.Target,
@@ -77,6 +80,10 @@ public sealed partial class FleetService
                 $"it is taken over on {request.Host}, process {request.Target.ProcessId}");
         }
     }
+
+    private bool IsRefusedAttach(VmId name, HostId host, string digest) =>
+        _fleet.Vm(name) is { DefinitionKnown: false, Deleting: false, Action: null } vm && vm.Primary == host
+        && vm.RequestDigest != digest && _fleet.StatusOn(host, name) is { Refusals.Count: > 0 };
 
     /// <summary>Turns it on or off.</summary>
     public Outcome<VmChange> SetPower(VmId name, DesiredPower power) => Change(name, vm =>

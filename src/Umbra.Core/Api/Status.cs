@@ -73,6 +73,13 @@ public sealed record VmStatus
     public string Reason { get; init; } = "starting";
 
     /// <summary>
+    /// Why the host's agent does not take over the running VM that it was told to attach to (its process in
+    /// <see cref="ProcessId"/>): each a sentence for people that says what to do. Empty for all others. It looks again
+    /// every second.
+    /// </summary>
+    public IReadOnlyList<string> Refusals { get; init; } = [];
+
+    /// <summary>
     /// The lease under which the primary's agent has the VM run at this moment, so that it stands still once the time
     /// is over; null: none is in force, whatever the policy says.
     /// </summary>

@@ -74,6 +74,8 @@ public static class FleetViews
         if (vm.Action?.Action.Kind is VmActionKind.Takeover or VmActionKind.TakeoverConsent)
             return (ProtectionState.Swapping, $"a takeover is under way: {vm.Action.Action.Reason}");
         var status = PrimaryStatus(fleet, vm);
+        if (status is { Refusals.Count: > 0 })
+            return (ProtectionState.Unprotected, $"{vm.Primary} refuses it: {string.Join("; ", status.Refusals)}");
         if (status?.Guest == GuestState.Starting)
             return (ProtectionState.Unprotected, $"{vm.Primary} does not get it to run: {status.Reason}");
         if (vm.Shadow is not { } shadow) return (ProtectionState.Unprotected, WhyNoShadow(fleet, vm));

@@ -58,13 +58,11 @@ public sealed class DeviceStateSaver
     /// </summary>
     public bool SendPrefix { get; set; } = true;
 
-    /// <summary>Once, before the first save: what a migration needs, and whether one is possible.</summary>
-    public async Task<QmpOutcome<QmpNothing>> PrepareAsync(TimeSpan deadline, CancellationToken cancel = default)
-    {
-        QmpOutcome<QmpNothing> set = await _monitor.ExecuteAsync(MigrationCapabilities.Command, deadline, cancel);
-        if (!set.IsOk) return set;
-        return Judge(await _monitor.ExecuteAsync(QmpCommands.QueryMigrate, deadline, cancel));
-    }
+    /// <summary>
+    /// Once, before the first save: what a migration needs. Whether one is possible is asked before each.
+    /// </summary>
+    public Task<QmpOutcome<QmpNothing>> PrepareAsync(TimeSpan deadline, CancellationToken cancel = default) =>
+        _monitor.ExecuteAsync(MigrationCapabilities.Command, deadline, cancel);
 
     /// <summary>
     /// Before every pause: whether the VM can be saved at all. With a non-migratable device (plugged in from outside,

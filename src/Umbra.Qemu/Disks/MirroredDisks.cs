@@ -134,8 +134,18 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     public bool TryRead(long number, Span<byte> data, out DiskOperation operation) =>
         _log.TryRead(number, data, out operation);
 
+    /// <summary>How often <see cref="Cut"/> succeeded.</summary>
+    public long Cuts { get; private set; }
+
     /// <inheritdoc/>
     public CallOutcome Cut(out long end)
+    {
+        CallOutcome cut = CutAll(out end);
+        if (cut.Succeeded) Cuts++;
+        return cut;
+    }
+
+    private CallOutcome CutAll(out long end)
     {
         long start = Stopwatch.GetTimestamp();
         end = 0;

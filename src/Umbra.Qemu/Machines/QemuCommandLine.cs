@@ -31,6 +31,10 @@ public static class QemuCommandLine
         return arguments;
     }
 
+    /// <summary>Ids of the devices that Umbra gives every VM that it starts itself.</summary>
+    internal static IReadOnlyList<string> FixedDeviceIds { get; } =
+        ["serial0", .. Enumerable.Range(0, PciLayout.HotPlugPorts).Select(PciLayout.Port)];
+
     /// <summary>A comma inside a value of QEMU's <c>a=b,c=d</c> lists is written twice.</summary>
     public static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Lab;
@@ -11,6 +10,7 @@ namespace Umbra.System.Tests.Guests;
 public sealed class AttachTests(GuestBed bed)
 {
     private const string Shared = "memory-backend-memfd,id=mem,size=256M,share=on";
+    private const int Refused = 4;
     private const string Private = "memory-backend-ram,id=mem,size=256M";
 
     [Fact]
@@ -23,7 +23,7 @@ public sealed class AttachTests(GuestBed bed)
         try
         {
             await using GuestClient client = await bed.ConnectAsync(PlainQemu.Address);
-            await AttachAsync(name, host, plain, "--interval", "100ms", "--wait");
+            await plain.AttachAsync(bed, name, "--interval", "100ms", "--wait");
             var guest = new GuestConsole(bed.Lab.ClientDoor, PlainQemu.Address);
             await bed.ProtectedAsync(new VmId(name));
             await bed.VerifyAsync(name);
@@ -51,16 +51,26 @@ public sealed class AttachTests(GuestBed bed)
         PlainQemu plain = PlainQemu.Start(bed.Lab, host, Private);
         try
         {
-            await AttachAsync(name, host, plain);
-            VmView view = await bed.Fleet.WaitForVmAsync(
-                new VmId(name), "to be refused",
-                vm => vm.Reason.Contains("use memory-backend-memfd with share=on", StringComparison.Ordinal),
-                GuestBed.Patience);
-            GuestBed.Say(view.Reason);
+            foreach (string[] more in (string[][])[[], ["--wait"]])
+            {
+                CommandResult refused = await bed.Lab.TryUmbraAsync(plain.AttachCommand(name, more));
+                GuestBed.Say(refused.Error);
+                Assert.Equal(Refused, refused.ExitCode);
+                Assert.Contains("use memory-backend-memfd with share=on", refused.Error, StringComparison.Ordinal);
+            }
+
+            VmView view = await bed.Fleet.VmAsync(new VmId(name));
             Assert.Equal(ProtectionState.Unprotected, view.Protection);
-            await bed.UmbraAsync("vm", "delete", name, "--force", "--wait");
+            Assert.NotEmpty(view.PrimaryStatus!.Refusals);
             Assert.Contains(plain.Process, NetworkNamespace.Processes(host.Space.Name));
-            await using GuestClient client = await bed.ConnectAsync(PlainQemu.Address);
+            await using (await bed.ConnectAsync(PlainQemu.Address))
+                plain.Remove();
+
+            // Started anew as it should be, under the same name, and nothing to clear up before.
+            plain = PlainQemu.Start(bed.Lab, host, Shared);
+            await plain.AttachAsync(bed, name);
+            await bed.ProtectedAsync(new VmId(name));
+            await bed.UmbraAsync("vm", "delete", name, "--force", "--wait");
         }
         finally
         {
@@ -69,12 +79,4 @@ public sealed class AttachTests(GuestBed bed)
 
         bed.End();
     }
-
-    private Task<CommandResult> AttachAsync(string name, LabHost host, PlainQemu plain, params string[] more) =>
-        bed.UmbraAsync(
-        [
-            "vm", "attach", name, "--host", host.Name.Value,
-            "--pid", plain.Process.ToString(CultureInfo.InvariantCulture),
-            "--qmp", plain.Qmp, "--qmp2", plain.SecondQmp, .. more,
-        ]);
 }

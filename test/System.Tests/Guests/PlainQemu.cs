@@ -2,6 +2,8 @@ using System.Globalization;
 using Umbra.Core.Basics;
 using Umbra.Lab;
 using Umbra.Qemu.Machines;
+using Umbra.Qemu.Qmp;
+using Xunit;
 
 namespace Umbra.System.Tests.Guests;
 
@@ -18,6 +20,9 @@ internal sealed class PlainQemu
 
     private const long DiskBytes = 64L * Sizes.MiB;
     private const string Tap = "plain0";
+    private const string PluggedTap = "plain1";
+
+    private static readonly TimeSpan AnswerDeadline = TimeSpan.FromSeconds(10);
 
     /// <summary>Its process.</summary>
     public int Process => int.Parse(File.ReadAllText(PathOf("pid")), CultureInfo.InvariantCulture);
@@ -32,7 +37,8 @@ internal sealed class PlainQemu
     /// <param name="lab">The lab.</param>
     /// <param name="host">Where.</param>
     /// <param name="memory">The <c>-object</c> that is its RAM, of id <c>mem</c>.</param>
-    public static PlainQemu Start(FleetLab lab, LabHost host, string memory)
+    /// <param name="more">Further arguments.</param>
+    public static PlainQemu Start(FleetLab lab, LabHost host, string memory, params string[] more)
     {
         string directory = Path.Combine(lab.Directory, "plain-" + Guid.NewGuid().ToString("N")[..6]);
         Directory.CreateDirectory(directory);
@@ -41,8 +47,57 @@ internal sealed class PlainQemu
         string[] tap = ["ip", "tuntap", "add", Tap, "mode", "tap"];
         plain.Run(tap);
         plain.Run("ip", "link", "set", Tap, "master", LabHost.GuestBridge, "up");
-        plain.Run([.. plain.Command(GuestImage.Build(), memory)]);
+        plain.Run([.. plain.Command(GuestImage.Build(), memory), .. more]);
         return plain;
+    }
+
+    /// <summary>Has Umbra take it over.</summary>
+    public Task<CommandResult> AttachAsync(GuestBed bed, string name, params string[] more) =>
+        bed.UmbraAsync(AttachCommand(name, more));
+
+    /// <summary>The command that takes it over.</summary>
+    public string[] AttachCommand(string name, params string[] more) =>
+    [
+        "vm", "attach", name, "--host", _host.Name.Value,
+        "--pid", Process.ToString(CultureInfo.InvariantCulture), "--qmp", Qmp, "--qmp2", SecondQmp, .. more,
+    ];
+
+    /// <summary>Plugs a disk into the running VM as its operator would: by QEMU's own monitor.</summary>
+    public async Task PlugDiskAsync(string id, string driver = "virtio-blk-pci", string port = "rp0")
+    {
+        string image = PathOf(id + ".raw");
+        using (FileStream disk = File.Create(image)) disk.SetLength(DiskBytes);
+        using QmpSession monitor = await ByHandAsync();
+        await DoAsync(monitor, QmpCommands.BlockdevAdd(QmpCommands.Object(
+            ("driver", "raw"), ("node-name", "node-" + id), ("cache", QmpCommands.Object(("direct", true))),
+            ("file", QmpCommands.Object(
+                ("driver", "file"), ("filename", image), ("cache", QmpCommands.Object(("direct", true))))))));
+        await DoAsync(monitor, QmpCommands.DeviceAdd(QmpCommands.Object(
+            ("driver", driver), ("id", id), ("drive", "node-" + id), ("bus", port), ("serial", "by-hand"))));
+    }
+
+    /// <summary>Plugs a NIC on a tap of its own into the running VM.</summary>
+    public async Task PlugNicAsync(string id, string port = "rp1")
+    {
+        Run("ip", "tuntap", "add", PluggedTap, "mode", "tap");
+        Run("ip", "link", "set", PluggedTap, "master", LabHost.GuestBridge, "up");
+        using QmpSession monitor = await ByHandAsync();
+        await DoAsync(monitor, QmpCommands.NetdevAdd(QmpCommands.Object(
+            ("type", "tap"), ("id", "back-" + id), ("ifname", PluggedTap), ("script", "no"), ("downscript", "no"),
+            ("vhost", false))));
+        await DoAsync(monitor, QmpCommands.DeviceAdd(QmpCommands.Object(
+            ("driver", "virtio-net-pci"), ("id", id), ("netdev", "back-" + id), ("bus", port), ("romfile", ""),
+            ("mac", "52:54:00:77:00:34"))));
+    }
+
+    /// <summary>Takes a device out of the running VM; done when the guest has let it go.</summary>
+    public async Task UnplugAsync(string id)
+    {
+        using QmpSession monitor = await ByHandAsync();
+        using QmpEventWait gone = monitor.Expect(QmpEvent.DeviceDeleted, e => e.Text("device") == id);
+        await DoAsync(monitor, QmpCommands.DeviceDel(id));
+        QmpOutcome<QmpEvent> went = await gone.WaitAsync(GuestBed.Patience);
+        Assert.True(went.IsOk, went.ToString());
     }
 
     /// <summary>Ends it, if it is still there, and removes its tap.</summary>
@@ -51,6 +106,7 @@ internal sealed class PlainQemu
         if (NetworkNamespace.Processes(_host.Space.Name).Contains(Process))
             ShellCommand.Run("kill", "-KILL", Process.ToString(CultureInfo.InvariantCulture));
         _host.Space.TryRun("ip", "link", "delete", Tap);
+        _host.Space.TryRun("ip", "link", "delete", PluggedTap);
     }
 
     private IEnumerable<string> Command(GuestImage image, string memory) =>
@@ -66,9 +122,24 @@ internal sealed class PlainQemu
         "-netdev", $"tap,id=n0,ifname={Tap},script=no,downscript=no,vhost=off",
         "-device", "virtio-net-pci,id=nic0,netdev=n0,mac=52:54:00:77:00:33,romfile=",
         "-qmp", $"unix:{Qmp},server=on,wait=off", "-qmp", $"unix:{SecondQmp},server=on,wait=off",
-        "-qmp", $"unix:{PathOf("qmp3")},server=on,wait=off",
+        "-qmp", $"unix:{PathOf("qmp3")},server=on,wait=off", "-qmp", $"unix:{PathOf("hand")},server=on,wait=off",
+        "-device", "pcie-root-port,id=rp0,bus=pcie.0,addr=0x10,chassis=1,slot=1",
+        "-device", "pcie-root-port,id=rp1,bus=pcie.0,addr=0x11,chassis=2,slot=2",
         "-pidfile", PathOf("pid"), "-daemonize",
     ];
+
+    private async Task<QmpSession> ByHandAsync()
+    {
+        QmpOutcome<QmpSession> connected = await QmpSession.ConnectAsync(PathOf("hand"), AnswerDeadline);
+        Assert.True(connected.IsOk, connected.ToString());
+        return connected.Value;
+    }
+
+    private static async Task DoAsync(QmpSession monitor, QmpCommand<QmpNothing> command)
+    {
+        QmpOutcome<QmpNothing> done = await monitor.ExecuteAsync(command, AnswerDeadline);
+        Assert.True(done.IsOk, done.ToString());
+    }
 
     private string PathOf(string name) => Path.Combine(_directory, name);
 
