@@ -1,5 +1,6 @@
 using Umbra.Core.Basics;
 using Umbra.Core.Protocol;
+using Umbra.Core.Sensors;
 
 namespace Umbra.Testing;
 
@@ -37,5 +38,11 @@ public static class SamplePairMessages
         new SwapDeclined("swap-1", "the fence did not answer"),
         new SwapQuery("swap-1"),
         new SwapReadiness("swap-1", s_epoch, "the standby is being started", "the controller does not answer"),
+        new KpiReport(s_generation, new KpiSet(
+            TimeSpan.FromTicks(987654321),
+            [
+                KpiSample.Of("cpu.work", 51234.5) with { Took = TimeSpan.FromTicks(1234) },
+                KpiSample.Unknown("net.loss", "first look") with { Took = TimeSpan.FromTicks(5) },
+            ])),
     ];
 }

@@ -91,6 +91,9 @@ public sealed record VmStatus
     /// <summary>The replication's figures; zeros before the first epoch.</summary>
     public SyncStatus Sync { get; init; } = new();
 
+    /// <summary>The newest KPIs of the VM; empty before they are measured.</summary>
+    public KpiStatus Kpis { get; init; } = new();
+
     /// <summary>
     /// The definition as it runs (after an attach or a hot-plug the agent knows more than the controller).
     /// </summary>

@@ -59,6 +59,9 @@ public enum PairMessageType : byte
 
     /// <summary><see cref="Protocol.SwapReadiness"/></summary>
     SwapReadiness = 19,
+
+    /// <summary><see cref="Protocol.KpiReport"/></summary>
+    KpiReport = 20,
 }
 
 /// <summary>The fixed first bytes of every frame, already found to be sound.</summary>

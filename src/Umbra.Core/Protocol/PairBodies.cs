@@ -105,6 +105,9 @@ internal static class PairBodies
                 to.UInt64(m.Generation.Value);
                 to.Int64(m.Stamp);
                 return PairMessageType.HeartbeatEcho;
+            case KpiReport m:
+                KpiReportBody.Write(m, ref to);
+                return PairMessageType.KpiReport;
             default:
                 return WriteSwap(message, ref to);
         }
@@ -158,6 +161,7 @@ internal static class PairBodies
         PairMessageType.SwapReadiness => new SwapReadiness(
             SwapId(ref from), Epoch(ref from), from.Text(ProtocolLimits.TextBytesMax),
             from.Text(ProtocolLimits.TextBytesMax)),
+        PairMessageType.KpiReport => KpiReportBody.Read(ref from),
         _ => null,
     };
 

@@ -1,4 +1,5 @@
 using Umbra.Core.Basics;
+using Umbra.Core.Sensors;
 
 namespace Umbra.Core.Protocol;
 
@@ -176,6 +177,14 @@ public sealed record SwapPermit(string Swap, Generation Generation, EpochNumber 
 public sealed record SwapDone(
     string Swap, Generation Generation, TimeSpan Verify, TimeSpan Commit, TimeSpan Load, TimeSpan LoadLeft,
     TimeSpan Fence, TimeSpan Resume) : PairMessage;
+
+/// <summary>
+/// Source to shadow, once a second: what the primary's host measures. It belongs to no epoch, and one that is lost is not
+/// sent again.
+/// </summary>
+/// <param name="Generation">The source's generation.</param>
+/// <param name="Set">The KPIs; their time is the source's monotonic clock.</param>
+public sealed record KpiReport(Generation Generation, KpiSet Set) : PairMessage;
 
 /// <summary>Shadow to source: it gives up its claim for good and will not claim under this permit.</summary>
 public sealed record SwapDeclined(string Swap, string Reason) : PairMessage;

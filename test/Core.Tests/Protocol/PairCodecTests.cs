@@ -1,5 +1,6 @@
 using Umbra.Core.Basics;
 using Umbra.Core.Protocol;
+using Umbra.Core.Sensors;
 using Umbra.Testing;
 using Xunit;
 
@@ -66,10 +67,10 @@ public sealed class PairCodecTests
     public void Another_version_is_told_apart_from_damage()
     {
         byte[] frame = Encode(new EpochAck(s_epoch, 1));
-        frame[2] = ProtocolLimits.Version + 1;
+        frame[2]++;
         FrameOutcome outcome = _codec.Decode(frame);
         Assert.Equal(FrameStatus.OtherVersion, outcome.Status);
-        Assert.Contains("version 3", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains($"version {ProtocolLimits.Version + 1}", outcome.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -94,6 +95,17 @@ public sealed class PairCodecTests
     {
         byte[] frame = Encode(new HashReply(-1, 0, new byte[ProtocolLimits.HashesPerMessage * 8]));
         Assert.Equal(FrameStatus.Ok, _codec.Decode(frame).Status);
+    }
+
+    [Fact]
+    public void The_fullest_report_of_KPIs_fits_what_the_encoder_asks_for()
+    {
+        string kpi = new('k', KpiNames.LengthMax), reason = new('\u20ac', KpiSample.ReasonLengthMax);
+        KpiSample[] samples = [.. Enumerable.Repeat(KpiSample.Unknown(kpi, reason), KpiSet.SamplesMax)];
+        byte[] frame = Encode(new KpiReport(default, new KpiSet(default, samples)));
+        var report = Assert.IsType<KpiReport>(_codec.Decode(frame).Message);
+        Assert.Equal(KpiSet.SamplesMax, report.Set.Samples.Count);
+        Assert.All(report.Set.Samples, sample => Assert.StartsWith("\u20ac\u20ac", sample.Reason));
     }
 
     [Fact]
@@ -123,6 +135,10 @@ public sealed class PairCodecTests
         new SourceHello(new VmId("vm"), default, 0, 1, [new DiskGeometry("", 512)]),
         new SourceHello(new VmId("vm"), default, 0, 1, [new DiskGeometry("a", -512)]),
         new SourceHello(new VmId("vm"), default, 0, 1, [new DiskGeometry("a", 100)]),
+        new KpiReport(default, new KpiSet(default, [new KpiSample { Kpi = "Not A Name", Value = 1 }])),
+        new KpiReport(default, new KpiSet(default, [new KpiSample { Kpi = "a", Value = double.NaN }])),
+        new KpiReport(default, new KpiSet(default, [new KpiSample { Kpi = "a" }])),
+        new KpiReport(default, new KpiSet(default, [KpiSample.Of("a", 1) with { Took = TimeSpan.FromTicks(-1) }])),
     ];
 
     [Theory]
@@ -167,6 +183,8 @@ public sealed class PairCodecTests
         "554D021208000000E1BC64AEC32705150600737761702D31",
         "554D02134E000000B13EA110E80F3CA90600737761702D3108070605040302011C00746865207374616E646279206973"
             + "206265696E6720737461727465641E0074686520636F6E74726F6C6C657220646F6573206E6F7420616E73776572",
+        "554D02144B000000A9AE7F8919C096430700000000000000B168DE3A000000000208006370752E776F726BD204000000"
+            + "00000001000000005004E94008006E65742E6C6F73730500000000000000000A006669727374206C6F6F6B",
     ];
 
     private static string Describe(PairMessage message) => message switch
@@ -177,6 +195,7 @@ public sealed class PairCodecTests
         BlockBatch m => m with { Payload = default } + Convert.ToHexString(m.Payload.Span),
         DeviceStatePart m => m with { Payload = default } + Convert.ToHexString(m.Payload.Span),
         ConfigurationPart m => m with { Payload = default } + Convert.ToHexString(m.Payload.Span),
+        KpiReport m => m with { Set = new KpiSet(m.Set.At, []) } + string.Join(',', m.Set.Samples),
         _ => message.ToString(),
     };
 
