@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Umbra.Core.Basics;
-using Umbra.Core.Protocol;
 
 namespace Umbra.Core.Deltas;
 
