@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Umbra.Agent.Guarding;
 using Umbra.Agent.Links;
+using Umbra.Agent.Sensors;
 using Umbra.Agent.State;
 using Umbra.Core.Basics;
 using Umbra.Core.Deltas;
@@ -28,6 +29,12 @@ internal sealed record AgentServices(
     EventLog Events,
     ILogger Log)
 {
+    /// <summary>What measures this host itself, shared by its VMs.</summary>
+    public HostCanaries Canaries { get; } = new();
+
+    /// <summary>Where drift is looked for; null: nowhere.</summary>
+    public IKpiSink? Drift { get; init; }
+
     /// <summary>The pair's content hash.</summary>
     public IContentHash Hash { get; } = new XxHash3();
 

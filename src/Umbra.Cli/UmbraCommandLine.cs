@@ -59,7 +59,8 @@ public static class UmbraCommandLine
         IReadOnlyList<Command> commands =
         [
             ControllerCommands.Create(), AgentCommands.Create(), HostCommands.Create(), VmCommands.Create(),
-            ProtectCommand.Create(), ProtectCommand.CreateUnprotect(), StatusCommand.Create(), SyncCommand.Create(),
+            ProtectCommand.Create(), ProtectCommand.CreateUnprotect(), StatusCommand.Create(), KpiCommand.Create(),
+            SyncCommand.Create(),
             SwapCommand.Create(), TakeoverCommand.Create(), EventsCommand.Create(),
             EnvCommand.Create(),
         ];

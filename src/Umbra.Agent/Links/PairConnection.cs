@@ -1,8 +1,10 @@
 using System.Buffers;
+using System.Net;
 using System.Net.Sockets;
 using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
 using Umbra.Core.Protocol;
+using Umbra.Linux.Network;
 
 namespace Umbra.Agent.Links;
 
@@ -68,6 +70,18 @@ public sealed class PairConnection : IPairLink, IDisposable
         }
     }
 
+    /// <summary>This end's address; null when it is no TCP connection, or closed.</summary>
+    public IPAddress? LocalAddress => Ask(static socket => (socket.LocalEndPoint as IPEndPoint)?.Address);
+
+    /// <summary>The connection as the kernel sees it; null when it is no TCP connection, or closed.</summary>
+    public TcpInfo? TcpInfo() => Ask(static socket =>
+    {
+        Span<byte> option = stackalloc byte[Linux.Network.TcpInfo.OptionBytes];
+        int length = socket.GetRawSocketOption(
+            Linux.Network.TcpInfo.OptionLevel, Linux.Network.TcpInfo.OptionName, option);
+        return Linux.Network.TcpInfo.Parse(option[..length]);
+    });
+
     /// <summary>Begins to read and write.</summary>
     public void Start()
     {
@@ -114,6 +128,18 @@ public sealed class PairConnection : IPairLink, IDisposable
 
     /// <summary>A frame that was handed out is handled.</summary>
     internal void Handled() => _unhandled.Release();
+
+    private T? Ask<T>(Func<Socket, T?> question)
+    {
+        try
+        {
+            return _stream is PairStream { Socket: { } socket } ? question(socket) : default;
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return default; // closed meanwhile
+        }
+    }
 
     private void Read()
     {

@@ -95,7 +95,7 @@ public sealed class PairListener : IAsyncDisposable
     {
         try
         {
-            (SslStream stream, HostId peer) = await _transport.AcceptAsync(socket, _stop.Token);
+            (PairStream stream, HostId peer) = await _transport.AcceptAsync(socket, _stop.Token);
             SourceHello? hello = await ReadHelloAsync(stream);
             if (hello is not null) _accepted(stream, peer, hello);
             else await stream.DisposeAsync();

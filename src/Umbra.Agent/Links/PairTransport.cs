@@ -17,7 +17,7 @@ public sealed class PairTransport(HostIdentity identity)
     public static readonly TimeSpan HandshakeDeadline = TimeSpan.FromSeconds(5);
 
     /// <summary>Connects to <paramref name="peer"/>; fails with a text when it is away or somebody else.</summary>
-    public async Task<SslStream> ConnectAsync(HostId peer, string endpoint, CancellationToken stop)
+    public async Task<PairStream> ConnectAsync(HostId peer, string endpoint, CancellationToken stop)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
         deadline.CancelAfter(HandshakeDeadline);
@@ -27,7 +27,7 @@ public sealed class PairTransport(HostIdentity identity)
         {
             await socket.ConnectAsync(address, deadline.Token);
             Tune(socket);
-            var tls = new SslStream(new NetworkStream(socket, ownsSocket: true));
+            var tls = new PairStream(socket);
             await tls.AuthenticateAsClientAsync(
                 new SslClientAuthenticationOptions
                 {
@@ -48,12 +48,12 @@ public sealed class PairTransport(HostIdentity identity)
     }
 
     /// <summary>The server's side of the handshake on an accepted socket, and who the other end is.</summary>
-    public async Task<(SslStream Stream, HostId Peer)> AcceptAsync(Socket socket, CancellationToken stop)
+    public async Task<(PairStream Stream, HostId Peer)> AcceptAsync(Socket socket, CancellationToken stop)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
         deadline.CancelAfter(HandshakeDeadline);
         Tune(socket);
-        var tls = new SslStream(new NetworkStream(socket, ownsSocket: true));
+        var tls = new PairStream(socket);
         HostId? peer = null;
         await tls.AuthenticateAsServerAsync(
             new SslServerAuthenticationOptions

@@ -1,11 +1,13 @@
 using System.Security.Cryptography;
 using Umbra.Agent.Links;
+using Umbra.Agent.Sensors;
 using Umbra.Agent.State;
 using Umbra.Agent.Vms;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
 using Umbra.Core.Protocol;
+using Umbra.Core.Sensors;
 using Umbra.Core.Swap;
 using Umbra.Linux.Machine;
 
@@ -35,10 +37,12 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     private Assignment _assignment;
     private SourceSession? _session;
     private SourceGuest? _guest;
-    private PairConnection? _connection;
+    private volatile PairConnection? _connection;
     private FullCompare? _compare;
     private string _lastAction = "";
     private string _swap = "";
+    private TaskCompletionSource? _turn;
+    private KpiSet? _kpis;
     private volatile SourceStatus? _status;
     private TimeSpan _publishedAt;
     private volatile string _trouble = "replication is being set up";
@@ -84,12 +88,35 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     /// <summary>How often the brake let the guest go.</summary>
     public long Brakes => _guest?.Brakes ?? 0;
 
+    /// <summary>The connection to the shadow's agent; null: there is none.</summary>
+    public PairConnection? Connection => _connection;
+
+    /// <summary>Pauses of acknowledged epochs.</summary>
+    public DurationMeter Pauses { get; } = new();
+
     /// <summary>Whether this runner serves the pair that the assignment names.</summary>
     public bool IsFor(Assignment assignment) =>
         assignment.Peer == _peerHost && assignment.PeerEndpoint == _peerEndpoint;
 
     /// <summary>Begins.</summary>
     public void Start() => new Thread(Run) { IsBackground = true, Name = "replicate " + _paths.Vm }.Start();
+
+    /// <summary>Done by the session's thread, so in no pause of the guest; never once it has ended.</summary>
+    public Task BetweenPauses()
+    {
+        var turn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        // One is asked for at a time, however long the thread is busy.
+        if (Interlocked.CompareExchange(ref _turn, turn, null) is { } asked) return asked.Task;
+        _mailbox.Post(() => Interlocked.Exchange(ref _turn, null)!.SetResult());
+        return turn.Task;
+    }
+
+    /// <summary>Sends the VM's KPIs to the shadow's agent; what finds no connection is lost.</summary>
+    public void Send(KpiSet kpis)
+    {
+        // The newest takes the place of one that has not gone yet.
+        if (Interlocked.Exchange(ref _kpis, kpis) is null) _mailbox.Post(SendKpis);
+    }
 
     /// <summary>The controller's newest word.</summary>
     public void Update(Assignment assignment) => _mailbox.Post(() => OnAssignment(assignment));
@@ -213,6 +240,12 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         else Refuse(outcome.Error);
     }
 
+    private void SendKpis()
+    {
+        KpiSet kpis = Interlocked.Exchange(ref _kpis, null)!;
+        _connection?.Send(new KpiReport(_session!.Generation, kpis));
+    }
+
     private void Refuse(string error)
     {
         _services.Report("link.closed", _paths.Vm, error);
@@ -304,6 +337,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
 
     void ISourceEffects.EpochAcknowledged(EpochReport report)
     {
+        Pauses.Add(report.Pause);
         if (_compare is not { IsCaptured: true, IsAsking: false } compare) return;
         if (compare.Begin(report.Epoch) is { } request) _connection?.Send(request);
     }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Umbra.Agent.Links;
+using Umbra.Agent.Sensors;
 using Umbra.Agent.State;
 using Umbra.Agent.Vms;
 using Umbra.Core.Api;
@@ -41,10 +42,13 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
     private readonly ActionResults _results = new();
     private readonly ShadowMedia _media;
     private readonly RecordFile _recordFile;
+    private readonly DurationMeter _applied = new();
+    private readonly PairedKpis _paired;
+    private readonly KpiSampler _kpis;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Assignment _assignment;
     private ShadowSession? _session;
-    private PairConnection? _connection;
+    private volatile PairConnection? _connection;
     private Standby? _standby;
     private Task<Standby?> _standbyWork = Task.FromResult<Standby?>(null);
     private long _standbyTicket;
@@ -55,6 +59,7 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
     private VmActionResult? _ran;
     private string _won = "";
     private volatile Task _keeping = Task.CompletedTask;
+    private TimeSpan? _applyingSince;
     private volatile VmStatus? _status;
     private volatile Promotion? _promoted;
     private volatile string _trouble = "the shadow is being opened";
@@ -69,6 +74,10 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
         (_services, _paths, _assignment, _changed) = (services, paths, assignment, changed);
         _recordFile = new RecordFile(paths);
         _media = new ShadowMedia(paths, services.BootId);
+        _paired = new PairedKpis(paths.Vm, services.Drift);
+        _kpis = new KpiSampler(
+            VmSensors.OfShadow(services, () => _status?.ProcessId ?? 0, () => _connection, _applied),
+            TimeProvider.System, static () => BootClock.Now, _paired.OnShadow);
     }
 
     /// <summary>Set once the VM runs here: the keeper takes it from there.</summary>
@@ -104,7 +113,7 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
             Guest = GuestState.Starting,
             Reason = _trouble,
         };
-        return status with { Results = [.. earlier, .. _results.All] };
+        return status with { Results = [.. earlier, .. _results.All], Kpis = _paired.AddTo(_kpis.Status) };
     }
 
     /// <summary>Stops without touching what has become the VM.</summary>
@@ -125,6 +134,7 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
     /// <summary>Stops; the shadow's files stay for the next agent, its standby does not.</summary>
     public async ValueTask DisposeAsync()
     {
+        await _kpis.DisposeAsync();
         await _stop.CancelAsync();
         _mailbox.Post(static () => { });
         await _ended.Task;
@@ -178,7 +188,9 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
     private void Step()
     {
         TimeSpan now = BootClock.Now;
+        NoteApplying(now);
         TimeSpan next = _session!.Tick(now);
+        NoteApplying(BootClock.Now);
         // While an epoch is committed its connection waits; how many frames may be here is the connection's limit.
         if (_session.WantsInput && _frames.TryDequeue(out ReceivedFrame? frame))
         {
@@ -220,8 +232,27 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
     {
         if (frame.Connection != _connection) return;
         FrameOutcome outcome = frame.Decode();
-        if (outcome.Message is { } message) _session!.On(message, BootClock.Now);
+        if (outcome.Message is KpiReport report) OnKpis(report);
+        else if (outcome.Message is { } message) _session!.On(message, BootClock.Now);
         else Refuse(outcome.Error);
+    }
+
+    // No part of the session: it may come before the hello is accepted, or while an epoch is committed.
+    private void OnKpis(KpiReport report)
+    {
+        if (report.Generation == _session!.Store.Promised) _paired.OnPrimary(report.Set, BootClock.Now);
+    }
+
+    private void NoteApplying(TimeSpan now)
+    {
+        if (_session!.Phase == ShadowPhase.Committing)
+        {
+            _applyingSince ??= now;
+            return;
+        }
+
+        if (_applyingSince is { } since) _applied.Add(now - since);
+        _applyingSince = null;
     }
 
     private void Refuse(string error)
@@ -242,6 +273,7 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
         _connection = greeted.Connection;
         TimeSpan now = BootClock.Now;
         _session.LinkUp(_connection, now);
+        _paired.Connected();
         _connection.Start();
         if (_session.WantsInput) _session.On(greeted.Hello, now);
         else _connection.Close("an epoch is being committed");

@@ -68,6 +68,7 @@ internal static class KeeperStatus
             Lease = status?.Lease,
             ProcessId = primary.Qemu.Identity.Pid,
             Definition = assignment.Vm,
+            Kpis = primary.Kpis,
             Sync = (status?.Sync ?? new SyncStatus()) with { Tracker = runner?.Tracker ?? "",
                 Brakes = runner?.Brakes ?? 0 },
             Results = [.. results, .. runner?.Results ?? []],

@@ -1,10 +1,12 @@
 using Umbra.Agent.Guarding;
 using Umbra.Agent.Replication;
+using Umbra.Agent.Sensors;
 using Umbra.Agent.State;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
 using Umbra.Linux;
+using Umbra.Linux.Machine;
 using Umbra.Linux.Processes;
 using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
@@ -25,7 +27,8 @@ internal sealed class PrimaryVm : IAsyncDisposable
     private readonly Lock _recordLock = new();
     private readonly RecordFile _recordFile;
     private readonly IDisposable _events;
-    private SourceRunner? _runner;
+    private readonly KpiSampler _kpis;
+    private volatile SourceRunner? _runner;
     private volatile bool _guestShutDown;
     private volatile bool _isPaused;
     private volatile Action? _changed;
@@ -36,6 +39,9 @@ internal sealed class PrimaryVm : IAsyncDisposable
         (_services, _paths, Qemu, Record, _isPaused) = (services, paths, qemu, record, isPaused);
         _recordFile = new RecordFile(paths);
         _events = qemu.Monitor.Subscribe(OnEvent);
+        _kpis = new KpiSampler(
+            VmSensors.OfPrimary(services, this), TimeProvider.System, static () => BootClock.Now,
+            set => _runner?.Send(set));
     }
 
     /// <summary>The process.</summary>
@@ -49,6 +55,9 @@ internal sealed class PrimaryVm : IAsyncDisposable
 
     /// <summary>Whether the VM still has the devices of its definition.</summary>
     public DeviceWatch Devices { get; } = new();
+
+    /// <summary>Its newest KPIs.</summary>
+    public KpiStatus Kpis => _kpis.Status;
 
     /// <summary>Whether the guest switched itself off.</summary>
     public bool GuestShutDown => _guestShutDown;
@@ -241,6 +250,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
     /// <summary>Ends the process and removes all that is left of this copy.</summary>
     public async Task DestroyAsync()
     {
+        await _kpis.DisposeAsync();
         if (_runner is not null) await _runner.DisposeAsync();
         _runner = null;
         HostTaps.Remove(Record.Assignment.Vm);
@@ -253,6 +263,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
     /// <summary>Lets go of the VM, which runs on.</summary>
     public async ValueTask DisposeAsync()
     {
+        await _kpis.DisposeAsync();
         if (_runner is not null) await _runner.DisposeAsync();
         _events.Dispose();
         Qemu.Dispose();

@@ -64,6 +64,7 @@ internal static class VmTables
             ("takeover", policy.Takeover == TakeoverMode.Automatic
                 ? $"automatic, lease {Text.Time(policy.Lease)}"
                 : "manual"),
+            ("kpis", KpiCommand.Summary(vm)),
             ("old copies", Text.Join(vm.Removing)),
         ]);
     }
@@ -91,6 +92,7 @@ internal static class VmTables
             ("seed or resync", $"{Text.Percent(sync.Progress)} (first seed took {Text.Time(sync.SeedTime)}; "
                 + $"{sync.ResyncPages} pages, {sync.ResyncBlocks} blocks by hash)"),
             ("tracker", $"{sync.Tracker}, {sync.Brakes} brakes"),
+            ("kpis", KpiCommand.Summary(vm)),
             ("action", vm.Action is { } action ? $"{Text.Word(action.Action.Kind)} since {action.Started:u}" : "none"));
     }
 
