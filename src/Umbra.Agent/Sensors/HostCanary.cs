@@ -15,7 +15,9 @@ public sealed record CanaryReading
     /// <summary>When it ended, on the host's monotonic clock.</summary>
     public required TimeSpan At { get; init; }
 
-    /// <summary>Wall time of a piece of integer work, mean, ns: with all that keeps a thread from its CPU.</summary>
+    /// <summary>
+    /// Wall time of a piece of integer work, mean, ns: with all that kept the thread from its CPU, also from beginning.
+    /// </summary>
     public required double WorkNanoseconds { get; init; }
 
     /// <summary>
@@ -27,7 +29,7 @@ public sealed record CanaryReading
     /// <summary>Why there is no <see cref="AccessNanoseconds"/>; else empty.</summary>
     public required string AccessReason { get; init; }
 
-    /// <summary>CPU time that the canary got of the wall time that it worked, 0 to 1.</summary>
+    /// <summary>CPU time that the canary got of the wall time that its work took, 0 to 1.</summary>
     public required double CpuShare { get; init; }
 
     /// <summary>CPU time that the reading cost.</summary>
@@ -54,6 +56,9 @@ public sealed class HostCanary : IDisposable
     private const long RingBytesDefault = 64 * Sizes.MiB, RingBytesMin = 32 * Sizes.MiB;
     private const ulong RingSeed = 0x5EED;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    /// <summary>So late a thread may wake up without anybody keeping it from its CPU.</summary>
+    private static readonly TimeSpan TimerTolerance = TimeSpan.FromMilliseconds(2);
 
     private readonly ThreadPlacement _placement;
     private readonly ManualResetEventSlim _stop = new();
@@ -104,12 +109,15 @@ public sealed class HostCanary : IDisposable
 
         using PointerChase? chase = MakeChase(out string reason);
         int thread = CurrentThread.Id;
-        do
+        TimeSpan late = TimeSpan.Zero;
+        while (true)
         {
-            _latest = Measure(chase, reason, thread);
+            _latest = Measure(chase, reason, thread, late);
             _trouble = "";
+            long slept = Stopwatch.GetTimestamp();
+            if (_stop.Wait(Interval)) return;
+            late = Stopwatch.GetElapsedTime(slept) - Interval - TimerTolerance;
         }
-        while (!_stop.Wait(Interval));
     }
 
     private PointerChase? MakeChase(out string reason)
@@ -122,7 +130,7 @@ public sealed class HostCanary : IDisposable
         return made.Value;
     }
 
-    private CanaryReading Measure(PointerChase? chase, string reason, int thread)
+    private CanaryReading Measure(PointerChase? chase, string reason, int thread, TimeSpan late)
     {
         _state = IntegerWork.DoPiece(_state); // wakes the core from its sleep, which is no part of the work
         TimeSpan cpuBefore = CurrentThread.CpuTime;
@@ -130,6 +138,8 @@ public sealed class HostCanary : IDisposable
         int pieces = _workBudget.Repeats;
         for (int i = 0; i < pieces; i++) _state = IntegerWork.DoPiece(_state);
         TimeSpan work = Stopwatch.GetElapsedTime(start);
+        // So short a piece of work is let through at once or not at all: a quota, or a crowd, delays its beginning.
+        if (late > TimeSpan.Zero) work += late;
         TimeSpan cpuWork = CurrentThread.CpuTime - cpuBefore;
         _workBudget.Spent(cpuWork);
         double? access = chase is null ? null : Chase(chase);
