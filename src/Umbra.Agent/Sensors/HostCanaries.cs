@@ -2,12 +2,14 @@ using Umbra.Linux.ProcFs;
 
 namespace Umbra.Agent.Sensors;
 
-/// <summary>The canaries of a host: one for each place that VMs run in, one for each filesystem that they keep.</summary>
+/// <summary>
+/// The canaries of a host: one for each place that VMs run in, one for each filesystem that they keep.
+/// </summary>
 public sealed class HostCanaries
 {
     /// <summary>
-    /// CPU canaries at a time. Each has memory of its own, twice the last-level cache; VMs with other CPU sets than these
-    /// have no canary, and say so.
+    /// CPU canaries at a time. Each has memory of its own, twice the last-level cache; VMs with other CPU sets than
+    /// these have no canary, and say so.
     /// </summary>
     public const int PlacesMax = 16;
 

@@ -122,7 +122,8 @@ public sealed class HostCanary : IDisposable
 
     private PointerChase? MakeChase(out string reason)
     {
-        // Where the kernel has no nodes, or refuses, memory comes from wherever it likes, which is the one node as a rule.
+        // Where the kernel has no nodes, or refuses, memory comes from wherever it likes, which is the one node as a
+        // rule.
         if (NodeOf(_placement) is { } node) _ = CurrentThread.TakeMemoryFrom(node);
         long bytes = RingBytes(CpuTopology.LastCacheBytes(_placement.Cpus[0]));
         Outcome<PointerChase> made = PointerChase.Create(bytes, RingSeed);

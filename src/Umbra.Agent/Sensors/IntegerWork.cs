@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Umbra.Agent.Sensors;
 
 /// <summary>
-/// The fixed piece of integer work whose duration is <c>cpu.work</c>: a chain of multiplications and shifts of which each
-/// needs the one before, in registers alone, so that it shows the clock of the core and nothing of its memory.
+/// The fixed piece of integer work whose duration is <c>cpu.work</c>: a chain of multiplications and shifts of which
+/// each needs the one before, in registers alone, so that it shows the clock of the core and nothing of its memory.
 /// </summary>
 internal static class IntegerWork
 {

@@ -5,8 +5,8 @@ using Umbra.Core.Sensors;
 namespace Umbra.Agent.Sensors;
 
 /// <summary>
-/// Where the two series of a VM's pair meet: at the agent of the shadow, which goes on to know what is going on when the
-/// primary's host fails. Thread-safe.
+/// Where the two series of a VM's pair meet: at the agent of the shadow, which goes on to know what is going on when
+/// the primary's host fails. Thread-safe.
 /// </summary>
 /// <param name="vm">The VM.</param>
 /// <param name="sink">Gets every settled second; null: nobody looks for drift.</param>

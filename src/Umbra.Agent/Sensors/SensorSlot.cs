@@ -5,8 +5,8 @@ using Umbra.Core.Sensors;
 namespace Umbra.Agent.Sensors;
 
 /// <summary>
-/// One sensor with its deadline: always an answer for each of its KPIs, in time. A sensor that hangs is left to hang, is
-/// unknown meanwhile, and is not asked again before it comes back.
+/// One sensor with its deadline: always an answer for each of its KPIs, in time. A sensor that hangs is left to hang,
+/// is unknown meanwhile, and is not asked again before it comes back.
 /// </summary>
 internal sealed class SensorSlot(ISensor sensor, TimeSpan deadline, TimeProvider time)
 {

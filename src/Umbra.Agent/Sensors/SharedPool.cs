@@ -1,6 +1,8 @@
 namespace Umbra.Agent.Sensors;
 
-/// <summary>Things that several VMs of a host share: made for the first that wants one, let go of with the last.</summary>
+/// <summary>
+/// Things that several VMs of a host share: made for the first that wants one, let go of with the last.
+/// </summary>
 /// <param name="make">Makes the thing of a key.</param>
 /// <param name="countMax">Things at a time; beyond there are none.</param>
 public sealed class SharedPool<T>(Func<string, T> make, int countMax)

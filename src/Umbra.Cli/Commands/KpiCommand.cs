@@ -38,7 +38,8 @@ internal static class KpiCommand
     private static Rows Render(KpiView view)
     {
         var table = Text.Table(
-            "KPI", $"PRIMARY {view.Primary}", $"SHADOW {view.Shadow?.Value ?? "-"}", "PRIMARY'S SENSOR", "SHADOW'S SENSOR");
+            "KPI", $"PRIMARY {view.Primary}", $"SHADOW {view.Shadow?.Value ?? "-"}", "PRIMARY'S SENSOR",
+            "SHADOW'S SENSOR");
         foreach (string kpi in KpiNames.All)
         {
             var (primary, shadow) = (Find(view.PrimaryKpis, kpi), Find(view.ShadowKpis, kpi));

@@ -179,8 +179,8 @@ public sealed record SwapDone(
     TimeSpan Fence, TimeSpan Resume) : PairMessage;
 
 /// <summary>
-/// Source to shadow, once a second: what the primary's host measures. It belongs to no epoch, and one that is lost is not
-/// sent again.
+/// Source to shadow, once a second: what the primary's host measures. It belongs to no epoch, and one that is lost is
+/// not sent again.
 /// </summary>
 /// <param name="Generation">The source's generation.</param>
 /// <param name="Set">The KPIs; their time is the source's monotonic clock.</param>

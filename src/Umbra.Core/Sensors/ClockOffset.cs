@@ -2,8 +2,8 @@ namespace Umbra.Core.Sensors;
 
 /// <summary>
 /// Puts times of another host's monotonic clock onto this host's. What comes from there has been under way for an
-/// unknown time that is never negative: the smallest difference seen lately is the truest one. Off by one-way latency at
-/// its best moment; the clocks' drift is followed because old differences are forgotten.
+/// unknown time that is never negative: the smallest difference seen lately is the truest one. Off by one-way latency
+/// at its best moment; the clocks' drift is followed because old differences are forgotten.
 /// </summary>
 public sealed class ClockOffset
 {

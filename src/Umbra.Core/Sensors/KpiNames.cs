@@ -39,7 +39,9 @@ public static class KpiNames
     /// <summary>Pause of the guest for an epoch, mean of the second, ms.</summary>
     public const string SyncPause = "sync.pause";
 
-    /// <summary>On the primary the age of what the shadow holds, on the shadow the time to apply an epoch; ms.</summary>
+    /// <summary>
+    /// On the primary the age of what the shadow holds, on the shadow the time to apply an epoch; ms.
+    /// </summary>
     public const string SyncLag = "sync.lag";
 
     /// <summary>What the guest's own disk requests took, mean of the second, ms. Load, not hardware alone.</summary>

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Umbra.Linux.ProcFs;
 
 /// <summary>
-/// The control groups that one process is in, of either version and of both where a machine mounts both: what they allow
-/// it and what they have counted. Every value is null where its controller, or the file, is not there.
+/// The control groups that one process is in, of either version and of both where a machine mounts both: what they
+/// allow it and what they have counted. Every value is null where its controller, or the file, is not there.
 /// </summary>
 /// <remarks>
 /// Kernel's Documentation/admin-guide/cgroup-v1 and cgroup-v2. A controller is taken from version 1 where that has it,
@@ -123,7 +123,8 @@ public sealed class ProcessGroups
         return null;
     }
 
-    // Paths come from the kernel, absolute within their mounts; a group outside of this namespace's root is not reachable.
+    // Paths come from the kernel, absolute within their mounts; a group outside of this namespace's root is not
+    // reachable.
     private string Join(string mount, string path, string file) =>
         Path.Combine(_root, mount.TrimStart('/'), path.TrimStart('/'), file);
 

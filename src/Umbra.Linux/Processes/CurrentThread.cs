@@ -28,7 +28,8 @@ public static unsafe class CurrentThread
     }
 
     /// <summary>
-    /// Lets the thread run on these CPUs alone (man 2 sched_setaffinity). EINVAL: its control group allows none of them.
+    /// Lets the thread run on these CPUs alone (man 2 sched_setaffinity). EINVAL: its control group allows none of
+    /// them.
     /// </summary>
     public static SystemError? RunOn(IReadOnlyList<int> cpus)
     {

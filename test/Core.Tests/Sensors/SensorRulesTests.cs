@@ -74,7 +74,8 @@ public sealed class SensorRulesTests
     {
         var status = new KpiStatus
         {
-            Here = [KpiSample.Of("cpu.work", 51.5) with { Took = Ms(2) }, KpiSample.Unknown("cpu.wait", "no schedstat")],
+            Here = [KpiSample.Of("cpu.work", 51.5) with { Took = Ms(2) },
+                KpiSample.Unknown("cpu.wait", "no schedstat")],
             Age = Ms(250),
         };
         string json = FleetJson.SerializeToText(status);

@@ -63,7 +63,7 @@ public sealed class CanaryTests
     public async Task A_canary_whose_CPU_time_is_cut_by_a_control_group_shows_longer_work_and_then_heals()
     {
         if (!File.Exists(CpuMount + "/cpu.cfs_quota_us"))
-            Assert.Skip("no version 1 control groups of the CPU: in version 2 a single thread cannot be moved by itself");
+            Assert.Skip("no CPU groups of version 1: in version 2 a single thread cannot be moved");
         if (!Environment.IsPrivilegedProcess) Assert.Skip("control groups need root");
         string group = $"{CpuMount}/umbra-test-{Environment.ProcessId}";
         Directory.CreateDirectory(group);

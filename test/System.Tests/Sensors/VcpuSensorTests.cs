@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Umbra.System.Tests.Sensors;
 
-/// <summary>A VM's threads and disks as figures of a second, from trees and answers as the kernel and QEMU give them.</summary>
+/// <summary>
+/// A VM's threads and disks as figures of a second, from trees and answers as the kernel and QEMU give them.
+/// </summary>
 public sealed class VcpuSensorTests : IDisposable
 {
     private const int Pid = 50;
