@@ -7,7 +7,7 @@ namespace Umbra.Core.Api;
 public sealed record HostHealth
 {
     /// <summary>Most readings of one host that are told; the worst first, so that none of those is left out.</summary>
-    public const int ReadingsMax = 1024;
+    public const int ReadingsMax = 512;
 
     /// <summary>Most events kept and told of one host, the last ones.</summary>
     public const int EventsMax = 64;

@@ -48,11 +48,6 @@ public sealed class ReaderWatch
         return [.. Turn(ReaderState.Ok, reason, now), .. _edges.Update(report, now)];
     }
 
-    /// <summary>Time has passed: the event that the readings have become old, once.</summary>
-    public IReadOnlyList<HealthEvent> Tick(DateTimeOffset now) => _state == ReaderState.Ok && IsOld(now)
-        ? Turn(ReaderState.Stale, "its last look has not ended", now)
-        : [];
-
     /// <summary>As it is now.</summary>
     public ReaderStatus Status(DateTimeOffset now) => new()
     {

@@ -25,6 +25,7 @@ internal static class Errno
     internal const int FBIG = 27;
     internal const int NOSPC = 28;
     internal const int ROFS = 30;
+    internal const int PIPE = 32;
     internal const int NOSYS = 38;
     internal const int OPNOTSUPP = 95;
     internal const int TIMEDOUT = 110;
@@ -41,7 +42,7 @@ internal static class ErrnoNames
         [Errno.NOMEM] = "ENOMEM", [Errno.ACCES] = "EACCES", [Errno.FAULT] = "EFAULT", [Errno.BUSY] = "EBUSY",
         [Errno.EXIST] = "EEXIST", [Errno.NODEV] = "ENODEV", [Errno.NOTDIR] = "ENOTDIR", [Errno.ISDIR] = "EISDIR",
         [Errno.INVAL] = "EINVAL", [Errno.MFILE] = "EMFILE", [Errno.NOTTY] = "ENOTTY", [Errno.FBIG] = "EFBIG",
-        [Errno.NOSPC] = "ENOSPC", [Errno.ROFS] = "EROFS", [Errno.NOSYS] = "ENOSYS",
+        [Errno.NOSPC] = "ENOSPC", [Errno.ROFS] = "EROFS", [Errno.PIPE] = "EPIPE", [Errno.NOSYS] = "ENOSYS",
         [Errno.OPNOTSUPP] = "EOPNOTSUPP", [Errno.TIMEDOUT] = "ETIMEDOUT", [Errno.DQUOT] = "EDQUOT",
     };
 

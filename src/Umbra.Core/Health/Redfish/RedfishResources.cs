@@ -140,7 +140,8 @@ internal static class RedfishResources
     {
         if (IsAbsent(part) || NameOf(part) is not { } name) return;
         ComponentKind kind = ComponentNames.KindOf(name, unit);
-        HealthLevel own = LevelOf(part.Text("Status", "Health"));
+        // Some services call a part well that is beyond its own limits: the worse counts.
+        HealthLevel own = LevelOf(part.Text("Status", "Health")), limits = LevelByThresholds(part, value);
         report.Add(new HealthReading
         {
             Component = name,
@@ -148,22 +149,30 @@ internal static class RedfishResources
             Quantity = quantity,
             Value = value,
             Unit = unit,
-            Level = own != HealthLevel.Unknown ? own : LevelByThresholds(part, value),
+            Level = own > limits ? own : limits,
             Detail = part.Text("PhysicalContext") ?? "",
         });
     }
 
-    // Zero as an upper threshold stands for none.
+    // Zero as a threshold stands for none.
     private static HealthLevel LevelByThresholds(JsonElement part, double? value)
     {
         if (value is null) return HealthLevel.Unknown;
-        bool Above(double? limit) => limit > 0 && value >= limit;
-        if (Above(part.Number("UpperThresholdCritical")) || Above(part.Number("UpperThresholdFatal"))
-            || Above(part.Number("Thresholds", "UpperCritical", "Reading")))
-            return HealthLevel.Critical;
-        return Above(part.Number("UpperThresholdNonCritical")) || Above(part.Number("Thresholds", "UpperCaution", "Reading"))
-            ? HealthLevel.Warning
-            : HealthLevel.Unknown;
+        bool isKnown = false;
+        bool Past(int direction, params ReadOnlySpan<string> names)
+        {
+            double limit = part.Number(names) ?? 0;
+            isKnown |= limit > 0;
+            return limit > 0 && (direction > 0 ? value >= limit : value <= limit);
+        }
+
+        bool isCritical = Past(1, "UpperThresholdCritical") | Past(1, "UpperThresholdFatal")
+            | Past(-1, "LowerThresholdCritical") | Past(-1, "LowerThresholdFatal")
+            | Past(1, "Thresholds", "UpperCritical", "Reading") | Past(-1, "Thresholds", "LowerCritical", "Reading");
+        bool isWarning = Past(1, "UpperThresholdNonCritical") | Past(-1, "LowerThresholdNonCritical")
+            | Past(1, "Thresholds", "UpperCaution", "Reading") | Past(-1, "Thresholds", "LowerCaution", "Reading");
+        if (isCritical) return HealthLevel.Critical;
+        return isWarning ? HealthLevel.Warning : isKnown ? HealthLevel.Ok : HealthLevel.Unknown;
     }
 
     private static bool IsAbsent(JsonElement part) => part.Text("Status", "State") is "Absent" or "Disabled";

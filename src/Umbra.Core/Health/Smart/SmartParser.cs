@@ -63,11 +63,14 @@ public static class SmartParser
         }
 
         JsonDocument? document = JsonFields.TryParse(output, out error);
-        if (document?.RootElement.At("smartctl") is { ValueKind: JsonValueKind.Object }) return document;
-        if (error.Length == 0) error = "not the output of smartctl: it has no part 'smartctl'";
+        if (Has(document, "smartctl") || Has(document, "device")) return document;
+        if (error.Length == 0) error = "not the output of smartctl: it has no part 'smartctl' and no 'device'";
         document?.Dispose();
         return null;
     }
+
+    private static bool Has(JsonDocument? document, string part) =>
+        document?.RootElement.At(part) is { ValueKind: JsonValueKind.Object };
 
     private static string? WhyUnread(JsonElement root, int status)
     {
