@@ -1,4 +1,5 @@
 using System.Net;
+using Umbra.Agent.Health;
 using Umbra.Core.Basics;
 
 namespace Umbra.Agent;
@@ -43,4 +44,7 @@ public sealed record AgentOptions
 
     /// <summary>CPUs offered; 0: all.</summary>
     public int Cpus { get; init; }
+
+    /// <summary>What is read of the host's hardware.</summary>
+    public HealthOptions Health { get; init; } = new();
 }

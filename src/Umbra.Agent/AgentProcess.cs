@@ -2,6 +2,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Umbra.Agent.Guarding;
+using Umbra.Agent.Health;
 using Umbra.Agent.Links;
 using Umbra.Agent.State;
 using Umbra.Agent.Vms;
@@ -71,7 +72,11 @@ public static class AgentProcess
         foreach (VmPaths vm in paths.Vms()) fleet.Adopt(vm.Vm);
         log.AgentRuns(options.Name.Value, listener.Endpoint.ToString(), paths.State, paths.Memory);
         HostDescription host = Describe(options, listener.Endpoint);
-        await new HeartbeatLoop(controller, host, fleet, services.Events, log).RunAsync(stop);
+        await using var health = new HealthMonitor(
+            options.Name, options.Health.Readers(), TimeProvider.System, services.ReportHealth);
+        health.Start();
+        var post = new HealthPost(health, TimeProvider.System);
+        await new HeartbeatLoop(controller, host, fleet, post, services.Events, log).RunAsync(stop);
     }
 
     private static async Task<HostIdentity> IdentifyAsync(

@@ -5,6 +5,7 @@ using Umbra.Agent.Sensors;
 using Umbra.Agent.State;
 using Umbra.Core.Basics;
 using Umbra.Core.Deltas;
+using Umbra.Core.Health;
 using Umbra.Core.Protocol;
 using Umbra.Linux.Native;
 
@@ -43,6 +44,10 @@ internal sealed record AgentServices(
 
     /// <summary>The pair's compressors, for one thread: each has a work space of its own.</summary>
     public static BatchCodecs NewCodecs() => new(new Lz4Compressor(), new ZstdCompressor());
+
+    /// <summary>Notes that something of the host's hardware changed.</summary>
+    public void ReportHealth(HealthEvent happened) => Report(
+        "health." + happened.Severity.ToString().ToLowerInvariant(), null, $"{happened.Source}: {happened.Message}");
 
     /// <summary>Notes an event, for the controller and in the log.</summary>
     public void Report(string kind, VmId? vm, string text)

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Umbra.Agent.Health;
 using Umbra.Agent.Links;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
@@ -11,7 +12,7 @@ namespace Umbra.Agent;
 /// for a pair to keep syncing.
 /// </summary>
 internal sealed class HeartbeatLoop(
-    ControllerClient controller, HostDescription host, VmFleet fleet, EventLog events, ILogger log)
+    ControllerClient controller, HostDescription host, VmFleet fleet, HealthPost health, EventLog events, ILogger log)
 {
     /// <summary>Pause after a heartbeat that failed.</summary>
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
@@ -45,6 +46,7 @@ internal sealed class HeartbeatLoop(
             SeenRevision = _revision,
             Vms = fleet.Statuses(out Task change),
             Events = news,
+            Health = health.Due(),
         };
         TimeSpan sentAt = BootClock.Now;
         using var abandon = CancellationTokenSource.CreateLinkedTokenSource(stop);
@@ -58,6 +60,7 @@ internal sealed class HeartbeatLoop(
             NoteReachable(answer is not null, error);
             if (answer is null) return false;
             events.Sent(news);
+            if (heartbeat.Health is not null) health.Sent();
             _revision = answer.Revision;
             fleet.ControllerAnswered(answer, sentAt);
             return true;

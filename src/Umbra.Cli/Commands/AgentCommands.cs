@@ -70,6 +70,7 @@ internal static class AgentCommands
         {
             Name, Rack, Feed, Segment, State, Join, Listen, Advertise, MemoryDirectory, Memory, Cpus,
         };
+        HealthOptionSet.AddTo(run);
         run.SetAction(static (parsed, stop) => AgentProcess.RunAsync(Read(parsed), stop));
         return run;
     }
@@ -92,6 +93,7 @@ internal static class AgentCommands
             JoinToken = join,
             MemoryBytes = parsed.GetValue(Memory),
             Cpus = parsed.GetValue(Cpus),
+            Health = HealthOptionSet.Read(parsed),
         };
     }
 

@@ -4,7 +4,7 @@ using Umbra.Core.Api;
 
 namespace Umbra.Cli.Commands;
 
-/// <summary><c>umbra host list|show|token|cordon|uncordon|forget</c>.</summary>
+/// <summary><c>umbra host list|show|token|cordon|uncordon|forget|health</c>.</summary>
 internal static class HostCommands
 {
     private static readonly Argument<string> Host = new("HOST")
@@ -21,6 +21,7 @@ internal static class HostCommands
         command.Subcommands.Add(CreateCordon());
         command.Subcommands.Add(CreateUncordon());
         command.Subcommands.Add(CreateForget());
+        command.Subcommands.Add(HostHealthCommand.Create());
         return command;
     }
 

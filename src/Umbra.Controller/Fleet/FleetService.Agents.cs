@@ -127,6 +127,7 @@ public sealed partial class FleetService
             return Problems.Invalid($"a heartbeat carries at most {HeartbeatItemsMax} VMs and events");
         if (heartbeat.Vms.DistinctBy(static vm => vm.Vm).Count() != heartbeat.Vms.Count)
             return Problems.Invalid("a heartbeat names each VM once");
+        if (heartbeat.Health is { } health && WhyInvalid(health) is { } unfit) return unfit;
         string[] words = [host.Rack, host.PowerFeed, host.NetworkSegment, host.PairEndpoint, heartbeat.Instance];
         if (words.Any(static word => word.Length is 0 or > 255))
             return Problems.Invalid("rack, power feed, network segment, endpoint and instance have 1-255 characters");
@@ -140,6 +141,7 @@ public sealed partial class FleetService
         var session = _sessions[caller];
         host.Clock.Heard(_fleet.Now);
         if (!session.Accept(heartbeat)) return;
+        if (heartbeat.Health is { } health) (session.Health, session.HealthAt) = (health, _fleet.Now);
         Describe(host, heartbeat.Host);
         var answer = AnswerFor(caller);
         bool current = heartbeat.SeenRevision == answer.Revision;

@@ -28,6 +28,7 @@ internal static class AdminEndpoints
     {
         api.MapGet("/hosts", context => HttpExchange.WriteAsync<HostList>(context, new HostList(fleet.View().Hosts)));
         api.MapGet("/hosts/{name}", Named(name => fleet.Host(new HostId(name))));
+        api.MapGet("/hosts/{name}/health", Named(name => fleet.HealthOf(new HostId(name))));
         api.MapDelete("/hosts/{name}", Named(name => fleet.Forget(new HostId(name))));
         api.MapPost("/hosts/{name}/cordon", Named<CordonRequest, HostChange>(
             (name, request) => fleet.SetCordon(new HostId(name), request.Reason)));

@@ -30,6 +30,9 @@ public sealed record AgentHeartbeat
 
     /// <summary>Events since the last heartbeat that was answered.</summary>
     public IReadOnlyList<FleetEvent> Events { get; init; } = [];
+
+    /// <summary>Its hardware, when there is news of it or none was told for some time; null: as told last.</summary>
+    public HostHealth? Health { get; init; }
 }
 
 /// <summary>The controller's answer: the whole desired state of the host.</summary>
