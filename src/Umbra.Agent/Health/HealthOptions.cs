@@ -24,7 +24,7 @@ public sealed record HealthOptions
             new KernelLogReader(Path.Combine(Root, "dev/kmsg"), Seconds(2), Seconds(10)),
             new EdacReader(Root, Seconds(10), Seconds(10)),
             new SensorReader(Root, Seconds(10), Seconds(10)),
-            new SmartReader(Seconds(300), Seconds(180)),
+            new SmartReader(Seconds(300), Seconds(180), Seconds(20)),
         };
         // BMCs answer within 1 to 90 seconds.
         BmcAddress? bmc = Bmc ?? (File.Exists(Path.Combine(Root, "dev/ipmi0")) ? new BmcAddress(null, null) : null);

@@ -31,7 +31,8 @@ public sealed class IpmiReader(BmcAddress address, TimeSpan period, TimeSpan dea
     {
         long began = Environment.TickCount64;
         BoundedResult sensors = await RunAsync(["sdr", "elist", "all"], deadline, stop);
-        if (WhyUnread(sensors) is { } unread) return unread;
+        if (WhyUnread(sensors) is { } unread)
+            return unread.Report is null && sensors.End == CommandEnd.Exited ? await WhyNoSessionAsync(stop) : unread;
         HealthReport report = IpmiSensors.Parse(sensors.Text);
         if (report.Error is not null) return ReadOutcome.Of(report);
         var whole = new HealthReportBuilder();
@@ -47,10 +48,17 @@ public sealed class IpmiReader(BmcAddress address, TimeSpan period, TimeSpan dea
     /// <inheritdoc/>
     public void Dispose() => _command.Dispose();
 
-    private Task<BoundedResult> RunAsync(string[] words, TimeSpan timeMax, CancellationToken stop) =>
+    private Task<BoundedResult> RunAsync(IReadOnlyList<string> words, TimeSpan timeMax, CancellationToken stop) =>
         _command.RunAsync(
             "ipmitool", [.. address.Options, .. words], NoEnvironment, timeMax < TimeSpan.Zero ? TimeSpan.Zero : timeMax,
             IpmiWords.OutputCharsMax, stop);
+
+    // That there is no session has many reasons, which ipmitool tells apart only when it is asked to be wordy.
+    private async Task<ReadOutcome> WhyNoSessionAsync(CancellationToken stop)
+    {
+        BoundedResult result = await RunAsync(IpmiWords.Diagnosis, deadline, stop);
+        return WhyUnread(result) ?? ReadOutcome.Silent("the BMC answers now and then");
+    }
 
     private static ReadOutcome? WhyUnread(BoundedResult result) => result.End switch
     {

@@ -5,10 +5,14 @@ using Umbra.Linux.Processes;
 namespace Umbra.Agent.Health;
 
 /// <summary>The drives of this machine, through smartctl, one after another; none is woken for it.</summary>
-public sealed class SmartReader(TimeSpan period, TimeSpan deadline, string program = "smartctl") : IHealthReader
+/// <param name="period">As <see cref="Period"/>.</param>
+/// <param name="deadline">As <see cref="Deadline"/>.</param>
+/// <param name="driveDeadline">How long one drive may take; a healthy one answers within a second.</param>
+/// <param name="program">smartctl's name or path.</param>
+public sealed class SmartReader(
+    TimeSpan period, TimeSpan deadline, TimeSpan driveDeadline, string program = "smartctl") : IHealthReader
 {
     private static readonly Dictionary<string, string> NoEnvironment = [];
-    private static readonly TimeSpan DriveDeadline = TimeSpan.FromSeconds(20);
 
     // A drive that hangs the kernel must not keep the others from being read: each has a command of its own.
     private readonly Dictionary<string, BoundedCommand> _commands = new(StringComparer.Ordinal);
@@ -65,7 +69,7 @@ public sealed class SmartReader(TimeSpan period, TimeSpan deadline, string progr
             _commands.Add(key, command);
         }
 
-        return command.RunAsync(program, arguments, NoEnvironment, DriveDeadline, SmartParser.BytesMax, stop);
+        return command.RunAsync(program, arguments, NoEnvironment, driveDeadline, SmartParser.BytesMax, stop);
     }
 
     // The exit code is a set of findings and not of errors: the JSON tells.

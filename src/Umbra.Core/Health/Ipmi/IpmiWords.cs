@@ -6,6 +6,9 @@ public static class IpmiWords
     /// <summary>Largest output of one ipmitool call that is read, characters; a full SEL has some hundred KB.</summary>
     public const int OutputCharsMax = 1024 * 1024;
 
+    /// <summary>A harmless call that says why there is no session, soon.</summary>
+    public static readonly IReadOnlyList<string> Diagnosis = ["-N", "2", "-R", "2", "-v", "chassis", "power", "status"];
+
     // The first that is in the text counts, so "non-critical" stands before "critical".
     private static readonly (string Word, HealthSeverity Severity)[] EventWords =
     [
@@ -34,7 +37,6 @@ public static class IpmiWords
     [
         ("HMAC is invalid", "the BMC refuses the password"),
         ("unauthorized name", "the BMC knows no such user"),
-        ("password", "the BMC refuses the password"),
         ("nsufficient privilege", "the user's privilege on the BMC is too low"),
         ("rivilege level", "the BMC does not grant the privilege level asked for"),
         ("invalid authentication algorithm", "the BMC does not take cipher suite 3"),
@@ -96,7 +98,6 @@ public static class IpmiWords
     /// </summary>
     public static ReadOutcome Explain(string error)
     {
-        string text = HealthText.Clean(error);
         foreach ((string word, string reason) in Refusals)
         {
             if (error.Contains(word, StringComparison.OrdinalIgnoreCase)) return ReadOutcome.Failed(reason);
@@ -104,6 +105,7 @@ public static class IpmiWords
 
         return Silences.Any(word => error.Contains(word, StringComparison.OrdinalIgnoreCase))
             ? ReadOutcome.Silent("the BMC does not answer")
-            : ReadOutcome.Failed(text.Length == 0 ? "ipmitool failed without saying why" : "ipmitool: " + text);
+            : ReadOutcome.Failed(
+                error.Trim().Length == 0 ? "ipmitool failed without saying why" : "ipmitool: " + HealthText.Clean(error));
     }
 }
