@@ -1,5 +1,6 @@
 using Umbra.Agent.Health;
 using Umbra.Core.Health;
+using Umbra.Linux.Processes;
 using Xunit;
 
 namespace Umbra.Agent.Tests.Health;
@@ -65,7 +66,8 @@ public sealed class KernelReaderTests : IDisposable
         using var log = new KernelLogReader("/dev/kmsg", Minute, Minute);
         Assert.Null((await log.ReadAsync(Stop)).Report!.Error);
         // What programs write into it is no evidence, whatever it says.
-        await File.WriteAllTextAsync("/dev/kmsg", "<4>I/O error, dev sda, sector 7 (a test of umbra)\n", Stop);
+        Assert.Equal(0, Command.Run(
+            "/bin/sh", ["-c", "echo '<4>I/O error, dev sda, sector 7 (a test of umbra)' >/dev/kmsg"], Minute).ExitCode);
         Assert.DoesNotContain((await log.ReadAsync(Stop)).Report!.Records,
             static record => record.Message.Contains("a test of umbra", StringComparison.Ordinal));
     }

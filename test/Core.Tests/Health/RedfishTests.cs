@@ -108,7 +108,7 @@ public sealed class RedfishTests
         string[] hostile =
         [
             "http://evil/redfish/v1/Chassis", "//evil/x", "/etc/passwd", "/redfish/v1/../../etc", "/redfish/v1/a b",
-            "/redfish/v1/" + new string('a', 1000), "/redfish/v1/\u0000", "/redfish/v1\n/x", "/redfish/v10/Chassis",
+            "/redfish/v1/" + new string('a', 1000), "/redfish/v1/\u0000", "/redfish/v1\n/x", "/redfish/v10/Chassis", "/redfish/v1/\u00e4",
         ];
         string members = string.Join(',', hostile.Select(static link =>
             $"{{\"@odata.id\":{System.Text.Json.JsonSerializer.Serialize(link)}}}"));
