@@ -34,14 +34,18 @@ internal sealed class CliRun : IAsyncDisposable
         var run = new CliRun();
         await run.StartControllerAsync("127.0.0.1:0");
         foreach (string name in agents)
-        {
-            string token = (await run.OkAsync("host", "token")).Trim();
-            run.Fleet.Add(await FakeAgent.JoinAsync(JoinToken.TryParse(token, out _)!, name));
-        }
+            run.Fleet.Add(await run.JoinAsync(name));
 
         await run.UntilAsync(async () => (await run.OkAsync("status")).Contains(
             $"{agents.Length} of {agents.Length} hosts alive", StringComparison.Ordinal));
         return run;
+    }
+
+    /// <summary>An agent that does nothing by itself.</summary>
+    public async Task<FakeAgent> JoinAsync(string name)
+    {
+        string token = (await OkAsync("host", "token")).Trim();
+        return await FakeAgent.JoinAsync(JoinToken.TryParse(token, out _)!, name);
     }
 
     public async Task<CliResult> RunAsync(params string[] arguments)

@@ -4,7 +4,7 @@ using Umbra.Core.Api;
 
 namespace Umbra.Cli.Commands;
 
-/// <summary><c>umbra host list|show|token|cordon|uncordon|forget|health</c>.</summary>
+/// <summary><c>umbra host list|show|token|cordon|uncordon|forget|health|set-bmc|clear-bmc</c>.</summary>
 internal static class HostCommands
 {
     private static readonly Argument<string> Host = new("HOST")
@@ -22,6 +22,8 @@ internal static class HostCommands
         command.Subcommands.Add(CreateUncordon());
         command.Subcommands.Add(CreateForget());
         command.Subcommands.Add(HostHealthCommand.Create());
+        command.Subcommands.Add(HostBmcCommands.CreateSet());
+        command.Subcommands.Add(HostBmcCommands.CreateClear());
         return command;
     }
 

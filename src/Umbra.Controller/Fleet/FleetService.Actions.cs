@@ -31,7 +31,10 @@ public sealed partial class FleetService
     }
 
     /// <summary>Begins a takeover, if the primary can be proven to be off.</summary>
-    public Outcome<ActionView> BeginTakeover(VmId name, TakeoverRequest request)
+    public Outcome<ActionView> BeginTakeover(VmId name, TakeoverRequest request) =>
+        BeginTakeover(name, request, poweredOff: null);
+
+    private Outcome<ActionView> BeginTakeover(VmId name, TakeoverRequest request, HostId? poweredOff)
     {
         if (request.Reason.Length is 0 or > TextForPeopleMax) return Problems.Invalid("a reason has 1-500 characters");
         lock (_lock)
@@ -42,7 +45,7 @@ public sealed partial class FleetService
             if (vm.Deleting) return Problems.Refused($"{name} is being deleted");
             if (request.ConfirmedOff is { } typed && typed != vm.Primary)
                 return Problems.Refused($"the primary of {name} is on {vm.Primary}, not on {typed}");
-            var verdict = TakeoverPlanner.MayTry(_fleet, vm, request.ConfirmedOff);
+            var verdict = TakeoverPlanner.MayTry(_fleet, vm, request.ConfirmedOff, poweredOff);
             if (!verdict.Allowed) return Problems.Refused(
                 "nothing proves that the primary is off: " + string.Join("; ", verdict.Reasons),
                 $"if you know that the host {vm.Primary} is off, say so: --confirm-off {vm.Primary}");

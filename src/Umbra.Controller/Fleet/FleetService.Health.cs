@@ -18,6 +18,7 @@ public sealed partial class FleetService
             {
                 Host = name,
                 Health = session.Health,
+                Bmc = _fleet.Host(name)!.Record.Bmc?.Address,
                 Age = session.Health is null ? TimeSpan.Zero : _fleet.Now - session.HealthAt,
             };
         }

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Umbra.Controller.Bmc;
 using Umbra.Controller.Fleet;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
@@ -20,7 +21,7 @@ internal static class AdminEndpoints
         api.MapPost("/tokens", Body<TokenRequest, TokenReply>(fleet.CreateToken));
         api.MapGet("/events", context => EventsAsync(context, fleet, stopping));
         MapHosts(api, fleet);
-        MapVms(api, fleet);
+        MapVms(api, fleet, stopping);
         api.MapGet("/vms/{name}/actions/{id}", context => ActionAsync(context, fleet, stopping));
     }
 
@@ -29,13 +30,16 @@ internal static class AdminEndpoints
         api.MapGet("/hosts", context => HttpExchange.WriteAsync<HostList>(context, new HostList(fleet.View().Hosts)));
         api.MapGet("/hosts/{name}", Named(name => fleet.Host(new HostId(name))));
         api.MapGet("/hosts/{name}/health", Named(name => fleet.HealthOf(new HostId(name))));
+        api.MapPut("/hosts/{name}/bmc", Named<BmcRequest, HostHealthView>(
+            (name, request) => fleet.SetBmc(new HostId(name), request)));
+        api.MapDelete("/hosts/{name}/bmc", Named(name => fleet.SetBmc(new HostId(name), null)));
         api.MapDelete("/hosts/{name}", Named(name => fleet.Forget(new HostId(name))));
         api.MapPost("/hosts/{name}/cordon", Named<CordonRequest, HostChange>(
             (name, request) => fleet.SetCordon(new HostId(name), request.Reason)));
         api.MapPost("/hosts/{name}/uncordon", Named(name => fleet.SetCordon(new HostId(name), null)));
     }
 
-    private static void MapVms(IEndpointRouteBuilder api, FleetService fleet)
+    private static void MapVms(IEndpointRouteBuilder api, FleetService fleet, CancellationToken stopping)
     {
         api.MapGet("/vms", context => HttpExchange.WriteAsync<VmList>(context, new VmList(fleet.View().Vms)));
         api.MapPost("/vms", Body<CreateVmRequest, VmChange>(fleet.Create));
@@ -52,8 +56,7 @@ internal static class AdminEndpoints
             (name, request) => fleet.Plug(new VmId(name), request)));
         api.MapPost("/vms/{name}/actions", Named<ActionRequest, ActionView>(
             (name, request) => fleet.BeginAction(new VmId(name), request)));
-        api.MapPost("/vms/{name}/takeover", Named<TakeoverRequest, ActionView>(
-            (name, request) => fleet.BeginTakeover(new VmId(name), request)));
+        api.MapPost("/vms/{name}/takeover", context => TakeoverAsync(context, fleet, stopping));
     }
 
     private static RequestDelegate Named<TAnswer>(Func<string, Outcome<TAnswer>> answer)
@@ -81,6 +84,23 @@ internal static class AdminEndpoints
         await HttpExchange.WriteAsync(context, request.Value is { } value ? answer(value) : request.Problem!)
             .ConfigureAwait(false);
     };
+
+    private static async Task TakeoverAsync(HttpContext context, FleetService fleet, CancellationToken stopping)
+    {
+        var name = HttpExchange.NameIn(context);
+        var request = await HttpExchange.ReadAsync<TakeoverRequest>(context).ConfigureAwait(false);
+        if ((name.Problem ?? request.Problem) is { } problem)
+        {
+            await HttpExchange.WriteAsync<ActionView>(context, problem).ConfigureAwait(false);
+            return;
+        }
+
+        // Once a host is being turned off, that is seen through, whoever asked for it and has gone since.
+        var power = new BmcPower(TimeProvider.System, BmcPower.TimeMaxDefault);
+        await HttpExchange.WriteAsync(
+            context, await fleet.TakeoverAsync(new VmId(name.Value!), request.Value!, power, stopping)
+                .ConfigureAwait(false)).ConfigureAwait(false);
+    }
 
     private static async Task EventsAsync(HttpContext context, FleetService fleet, CancellationToken stopping)
     {

@@ -82,6 +82,11 @@ public sealed record TakeoverRequest
     /// </summary>
     public HostId? ConfirmedOff { get; init; }
 
+    /// <summary>
+    /// Turn the primary's host off through its BMC, if it is not heard any more, and take the BMC's word as the proof.
+    /// </summary>
+    public bool PowerOff { get; init; }
+
     /// <summary>Why, for the events.</summary>
     public string Reason { get; init; } = "asked for by an operator";
 }
@@ -91,6 +96,15 @@ public sealed record CordonRequest
 {
     /// <summary>Why.</summary>
     public string Reason { get; init; } = "cordoned by an operator";
+}
+
+/// <summary>PUT <c>/api/v1/hosts/NAME/bmc</c>: how the controller turns the host off; DELETE forgets it.</summary>
+/// <param name="Address"><c>ipmi://USER@HOST[:PORT]</c>; the user needs the privilege OPERATOR.</param>
+/// <param name="Password">His password there. It is not shown again.</param>
+public sealed record BmcRequest(string Address, string Password)
+{
+    /// <summary>Without the password.</summary>
+    public override string ToString() => Address;
 }
 
 /// <summary>POST <c>/api/v1/tokens</c>: a join token for new hosts.</summary>

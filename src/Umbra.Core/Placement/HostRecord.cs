@@ -1,5 +1,6 @@
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Health.Ipmi;
 
 namespace Umbra.Core.Placement;
 
@@ -20,4 +21,7 @@ public sealed record HostRecord
 
     /// <summary>Why nothing new is placed on it; null: it is not cordoned.</summary>
     public string? Cordon { get; init; }
+
+    /// <summary>How its BMC is reached to turn it off; null: it was given none.</summary>
+    public BmcAccess? Bmc { get; init; }
 }

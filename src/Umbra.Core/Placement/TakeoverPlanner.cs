@@ -23,12 +23,17 @@ public static class TakeoverPlanner
     /// <summary>
     /// Whether a takeover may be tried, given a consent that would satisfy; its reasons are for people.
     /// </summary>
-    public static TakeoverVerdict MayTry(FleetState fleet, VmRecord vm, HostId? saidOff)
+    /// <param name="fleet">The fleet.</param>
+    /// <param name="vm">The VM.</param>
+    /// <param name="saidOff">Host that a person says is off.</param>
+    /// <param name="poweredOff">Host that its BMC says is off.</param>
+    public static TakeoverVerdict MayTry(
+        FleetState fleet, VmRecord vm, HostId? saidOff, HostId? poweredOff = null)
     {
         if (vm.Shadow is not { } shadow) return new TakeoverVerdict(null, ["it has no shadow"]);
         if (fleet.Host(shadow) is not { } host || !host.IsAlive(fleet.Now))
             return new TakeoverVerdict(null, [$"the shadow's host {shadow} is not heard"]);
-        var evidence = Evidence(fleet, vm, saidOff);
+        var evidence = Evidence(fleet, vm, saidOff, poweredOff);
         return TakeoverRule.Decide(evidence with
         {
             Consent = new TakeoverConsent(vm.Ownership.Generation, TimeSpan.MaxValue),
@@ -45,7 +50,8 @@ public static class TakeoverPlanner
             ProvenOff = proof != ProofKind.LeaseAndWitnesses,
         };
         var pending = new PendingAction(
-            action, vm.Shadow.Value, vm.Ownership.Generation, utcNow, ConfirmedOff: saidOff == vm.Primary);
+            action, vm.Shadow.Value, vm.Ownership.Generation, utcNow, ConfirmedOff: saidOff == vm.Primary,
+            PoweredOff: proof == ProofKind.PowerOff);
         string text = $"a takeover from {vm.Primary} begins: {reason}";
         return new VmPlan(vm with { Action = pending }, [new PlannedEvent("takeover.started", vm.Primary, text)]);
     }
@@ -73,7 +79,8 @@ public static class TakeoverPlanner
             return ActionPlanner.Finish(vm, pending, result with { Succeeded = false, Detail = why });
         }
 
-        var evidence = Evidence(fleet, vm, pending.ConfirmedOff ? vm.Primary : null) with
+        var evidence = Evidence(
+            fleet, vm, pending.ConfirmedOff ? vm.Primary : null, pending.PoweredOff ? vm.Primary : null) with
         {
             Consent = new TakeoverConsent(result.Generation, result.Silence),
         };
@@ -116,8 +123,10 @@ public static class TakeoverPlanner
         return vm.AfterFence(answer);
     }
 
-    private static TakeoverEvidence Evidence(FleetState fleet, VmRecord vm, HostId? saidOff)
+    private static TakeoverEvidence Evidence(FleetState fleet, VmRecord vm, HostId? saidOff, HostId? poweredOff)
     {
+        // Who is heard again was turned on again: what its BMC said is over.
+        if (fleet.Host(vm.Primary) is { } owner && owner.IsAlive(fleet.Now)) poweredOff = null;
         var primary = fleet.StatusOn(vm.Primary, vm.Name);
         var shadow = vm.Shadow is { } host ? fleet.StatusOn(host, vm.Name) : null;
         return new TakeoverEvidence
@@ -128,6 +137,7 @@ public static class TakeoverPlanner
             Lease = vm.Lease,
             ControllerSilence = fleet.Host(vm.Primary)?.Clock.Silence(fleet.Now) ?? TimeSpan.Zero,
             SaidOffByPerson = saidOff,
+            SaidOffByBmc = poweredOff,
         };
     }
 

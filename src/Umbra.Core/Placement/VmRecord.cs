@@ -145,8 +145,10 @@ public sealed record VmRecord
 /// <param name="Generation">Newest generation when it was asked for.</param>
 /// <param name="Started">When it was asked for, UTC.</param>
 /// <param name="ConfirmedOff">Takeover: a person gave his word that the primary's host is off.</param>
+/// <param name="PoweredOff">Takeover: the BMC of the primary's host said that it is off.</param>
 public sealed record PendingAction(
-    VmAction Action, HostId Target, Generation Generation, DateTimeOffset Started, bool ConfirmedOff = false);
+    VmAction Action, HostId Target, Generation Generation, DateTimeOffset Started, bool ConfirmedOff = false,
+    bool PoweredOff = false);
 
 /// <summary>An action that has ended.</summary>
 public sealed record FinishedAction(PendingAction Pending, VmActionResult Result);

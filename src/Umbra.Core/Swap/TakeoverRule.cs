@@ -13,6 +13,9 @@ public enum ProofKind
 
     /// <summary>A person says that the host is off, and typed its name.</summary>
     PersonsWord = 2,
+
+    /// <summary>The BMC of its host says that the host is off.</summary>
+    PowerOff = 3,
 }
 
 /// <summary>The shadow's durable word that it serves the primary no more.</summary>
@@ -50,6 +53,9 @@ public sealed record TakeoverEvidence
 
     /// <summary>Host that a person typed the name of, saying it is off; null: nobody did.</summary>
     public HostId? SaidOffByPerson { get; init; }
+
+    /// <summary>Host of which the BMC said that it is off, and which was not heard since; null: none did.</summary>
+    public HostId? SaidOffByBmc { get; init; }
 }
 
 /// <summary>Whether a takeover may claim the VM.</summary>
@@ -78,6 +84,8 @@ public static class TakeoverRule
                 ProofKind.AgentsWord, $"the agent on {evidence.Owner.Holder} says that the VM's process is gone");
         if (evidence.SaidOffByPerson == evidence.Owner.Holder)
             return Proven(ProofKind.PersonsWord, $"a person says that {evidence.Owner.Holder} is off");
+        if (evidence.SaidOffByBmc == evidence.Owner.Holder)
+            return Proven(ProofKind.PowerOff, $"the BMC of {evidence.Owner.Holder} says that it is off");
         List<string> missing = [];
         AddMissingOfLease(evidence, missing);
         if (missing.Count == 0)
