@@ -144,6 +144,31 @@ public sealed class TakeoverPlannerTests
     }
 
     [Fact]
+    public void A_BMCs_word_about_a_silent_primary_lets_the_shadow_run()
+    {
+        var fleet = Pair(new ProtectionPolicy()).Pass(TimeSpan.FromMinutes(1), "b", "c");
+        Assert.Equal(ProofKind.PowerOff, TakeoverPlanner.MayTry(fleet.Fleet, fleet.Record(), null, A).Proof);
+        Assert.False(TakeoverPlanner.MayTry(fleet.Fleet, fleet.Record(), null, B).Allowed);
+        fleet.Change(vm => TakeoverPlanner.Begin(vm, "t", "test", ProofKind.PowerOff, null, fleet.UtcNow).Vm);
+        Assert.True(fleet.Record().Action!.Action.ProvenOff);
+        fleet.Report("b", FleetBuilder.Shadow(results: Consent(fleet, TimeSpan.Zero))).Settle();
+        Assert.Equal(B, Assert.Single(fleet.Claims).Claimant);
+    }
+
+    [Fact]
+    public void A_primary_that_is_heard_again_voids_the_BMCs_word()
+    {
+        var fleet = Pair(new ProtectionPolicy());
+        Assert.False(TakeoverPlanner.MayTry(fleet.Fleet, fleet.Record(), null, A).Allowed);
+        fleet.Pass(TimeSpan.FromMinutes(1), "b", "c");
+        fleet.Change(vm => TakeoverPlanner.Begin(vm, "t", "test", ProofKind.PowerOff, null, fleet.UtcNow).Vm);
+        fleet.Report("a", FleetBuilder.Primary());
+        fleet.Report("b", FleetBuilder.Shadow(results: Consent(fleet, TimeSpan.Zero))).Settle();
+        Assert.Equal(A, fleet.Record().Primary);
+        Assert.DoesNotContain(fleet.Claims, static claim => claim.Claimant == B);
+    }
+
+    [Fact]
     public void A_person_who_names_the_primarys_host_is_believed()
     {
         var fleet = Pair(new ProtectionPolicy());
