@@ -48,7 +48,8 @@ public sealed class HostHealthTests
         using var agent = await run.JoinAsync("x");
         await agent.BeatAsync();
         Assert.Contains("has told nothing", await run.OkAsync("host", "health", "x"));
-        await agent.Client.PostAsync<HeartbeatAnswer>(ApiPaths.AgentHeartbeat, agent.Heartbeat() with { Health = Sick });
+        await agent.Client.PostAsync<HeartbeatAnswer>(
+            ApiPaths.AgentHeartbeat, agent.Heartbeat() with { Health = Sick });
         await agent.BeatAsync();
         string shown = await run.OkAsync("host", "health", "x");
         Assert.Contains("the BMC does not answer", shown);

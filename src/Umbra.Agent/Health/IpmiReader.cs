@@ -50,8 +50,8 @@ public sealed class IpmiReader(BmcAddress address, TimeSpan period, TimeSpan dea
 
     private Task<BoundedResult> RunAsync(IReadOnlyList<string> words, TimeSpan timeMax, CancellationToken stop) =>
         _command.RunAsync(
-            "ipmitool", [.. address.Options, .. words], NoEnvironment, timeMax < TimeSpan.Zero ? TimeSpan.Zero : timeMax,
-            IpmiWords.OutputCharsMax, stop);
+            "ipmitool", [.. address.Options, .. words], NoEnvironment,
+            timeMax < TimeSpan.Zero ? TimeSpan.Zero : timeMax, IpmiWords.OutputCharsMax, stop);
 
     // That there is no session has many reasons, which ipmitool tells apart only when it is asked to be wordy.
     private async Task<ReadOutcome> WhyNoSessionAsync(CancellationToken stop)

@@ -52,7 +52,8 @@ public sealed class SensorReader(string root, TimeSpan period, TimeSpan deadline
         Tree("sys/class/hwmon", 1, static path => path.EndsWith("/name", StringComparison.Ordinal)
             || path.Contains('_', StringComparison.Ordinal)),
         Tree("sys/class/thermal", 1, static path => path.StartsWith("thermal_zone", StringComparison.Ordinal)),
-        Tree("sys/devices/system/cpu", 2, static path => path.Contains("/thermal_throttle/", StringComparison.Ordinal)))));
+        Tree("sys/devices/system/cpu", 2,
+            static path => path.Contains("/thermal_throttle/", StringComparison.Ordinal)))));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -60,7 +61,8 @@ public sealed class SensorReader(string root, TimeSpan period, TimeSpan deadline
     }
 
     private SysFiles Tree(string path, int depth, Func<string, bool> isWantedFile) => new(SysTree.Read(
-        Path.Combine(root, path), depth, entry => entry.EndsWith('/') ? IsWantedDirectory(entry) : isWantedFile(entry)));
+        Path.Combine(root, path), depth,
+        entry => entry.EndsWith('/') ? IsWantedDirectory(entry) : isWantedFile(entry)));
 
     private static bool IsWantedDirectory(string path) => path.Split('/') switch
     {

@@ -19,7 +19,8 @@ public sealed record RedfishAddress(Uri Service, string? User, string? PasswordF
     public static RedfishAddress? TryParse(string url, string? passwordFile, string? pin, out string error)
     {
         error = "";
-        if (!Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) || uri.PathAndQuery != "/" || uri.UserInfo.Contains(':'))
+        if (!Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) || uri.PathAndQuery != "/"
+            || uri.UserInfo.Contains(':'))
             error = "a Redfish service is named as https://USER@HOST or https://USER@HOST:PORT";
         else if (!IsProtected(uri))
             error = "a Redfish service is asked over https: a password must not go over the network as it is";

@@ -123,7 +123,8 @@ public sealed class RedfishReader : IHealthReader
                 ? "the certificate of the Redfish service is not the one pinned, or not trusted"
                 : "the Redfish service does not answer: " + why) { IsSilent = true, IsRefusal = isTls };
         }
-        catch (Exception e) when (e is IOException || (e is OperationCanceledException && !stop.IsCancellationRequested))
+        catch (Exception e) when (e is IOException
+            || (e is OperationCanceledException && !stop.IsCancellationRequested))
         {
             return new Page(null, null, "the Redfish service does not answer") { IsSilent = true };
         }

@@ -46,7 +46,9 @@ public sealed class SmartReader(
         }
 
         HealthReport built = report.Build();
-        return built.Readings.Count > 0 ? ReadOutcome.Of(built) : ReadOutcome.Failed("no drive could be read: " + built.Note);
+        return built.Readings.Count > 0
+            ? ReadOutcome.Of(built)
+            : ReadOutcome.Failed("no drive could be read: " + built.Note);
     }
 
     /// <inheritdoc/>

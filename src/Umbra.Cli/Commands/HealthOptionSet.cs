@@ -44,8 +44,8 @@ internal static class HealthOptionSet
     /// <summary>Adds them to a command.</summary>
     public static void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { NoHealth, Bmc, BmcPasswordFile, Redfish, RedfishPasswordFile, RedfishPin })
-            command.Options.Add(option);
+        Option[] all = [NoHealth, Bmc, BmcPasswordFile, Redfish, RedfishPasswordFile, RedfishPin];
+        foreach (Option option in all) command.Options.Add(option);
     }
 
     /// <summary>What they say.</summary>

@@ -1,6 +1,6 @@
 namespace Umbra.Core.Health;
 
-/// <summary>Guesses the kind of a part from what its source calls it. Vendors agree on no names, only on words.</summary>
+/// <summary>Guesses the kind of a part from its name. Vendors agree on no names, only on words.</summary>
 public static class ComponentNames
 {
     private static readonly (string Word, ComponentKind Kind)[] Words =
@@ -21,7 +21,7 @@ public static class ComponentNames
         ("temp", ComponentKind.Temperature), ("therm", ComponentKind.Temperature), ("volt", ComponentKind.Voltage),
     ];
 
-    /// <summary>The kind by the words of <paramref name="name"/>; <see cref="ComponentKind.Host"/>: none known.</summary>
+    /// <summary>The kind by a name's words; <see cref="ComponentKind.Host"/>: none known.</summary>
     public static ComponentKind KindOf(string name)
     {
         foreach ((string word, ComponentKind kind) in Words)

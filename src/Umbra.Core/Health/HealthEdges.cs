@@ -8,7 +8,7 @@ namespace Umbra.Core.Health;
 /// </summary>
 public sealed class HealthEdges(HostId host, string source)
 {
-    /// <summary>A better level counts once it was seen in this many looks in a row: limits are crossed to and fro.</summary>
+    /// <summary>A better level counts once seen in this many looks in a row: limits are crossed to and fro.</summary>
     public const int CalmLooks = 3;
 
     /// <summary>Log entries remembered; more than a log has that is read whole.</summary>
@@ -57,8 +57,10 @@ public sealed class HealthEdges(HostId host, string source)
         bool told = LookAtLevel(reading, seen, events, now);
         if (!told && reading.Rise is { } severity && reading.Value > seen.Value)
         {
-            string rise = $"rose from {HealthText.Format(seen.Value.Value)} to {HealthText.Format(reading.Value.Value)}";
-            events.Add(Event(reading, severity, $"{reading.Quantity} of {reading.Component} {rise}", now));
+            string before = HealthText.Format(seen.Value.Value), after = HealthText.Format(reading.Value.Value);
+            events.Add(Event(
+                reading, severity,
+                $"{reading.Quantity} of {reading.Component} rose from {before} to {after}", now));
         }
 
         seen.Value = reading.Value ?? seen.Value;

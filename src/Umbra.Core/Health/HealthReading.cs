@@ -15,7 +15,7 @@ public sealed record HealthReading
     /// <summary>The number; null when it has none or cannot be read. Always finite.</summary>
     public double? Value { get; init; }
 
-    /// <summary>Unit of <see cref="Value"/>: <c>C</c>, <c>RPM</c>, <c>V</c>, <c>W</c>, <c>%</c>; empty: a count.</summary>
+    /// <summary>Unit of <see cref="Value"/>: <c>C</c>, <c>RPM</c>, <c>V</c>, <c>W</c>; empty: a count.</summary>
     public string Unit { get; init; } = "";
 
     /// <summary>How well it is.</summary>

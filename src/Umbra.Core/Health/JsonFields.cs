@@ -65,8 +65,9 @@ internal static class JsonFields
             JsonValueKind.True => true, JsonValueKind.False => false, _ => null,
         };
 
-    /// <summary>The elements of the array at the path, at most <paramref name="countMax"/>; none when it is none.</summary>
-    public static IEnumerable<JsonElement> Items(this JsonElement element, int countMax, params ReadOnlySpan<string> names)
+    /// <summary>The first elements of the array at the path; none when it is none.</summary>
+    public static IEnumerable<JsonElement> Items(
+        this JsonElement element, int countMax, params ReadOnlySpan<string> names)
     {
         return element.At(names) is { ValueKind: JsonValueKind.Array } found
             ? found.EnumerateArray().Take(countMax)

@@ -3,7 +3,7 @@ namespace Umbra.Core.Health;
 /// <summary>One reader, as it is now.</summary>
 public sealed record ReaderStatus
 {
-    /// <summary>Its name: <c>ipmi</c>, <c>redfish</c>, <c>smart</c>, <c>edac</c>, <c>hwmon</c>, <c>kernel-log</c>.</summary>
+    /// <summary>Its name: <c>ipmi</c>, <c>redfish</c>, <c>smart</c>, <c>edac</c> ...</summary>
     public required string Name { get; init; }
 
     /// <summary>Whether its readings can be believed.</summary>

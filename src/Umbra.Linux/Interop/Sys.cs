@@ -9,9 +9,9 @@ namespace Umbra.Linux.Interop;
 internal static unsafe partial class Sys
 {
     internal const int Mmap = 9, Munmap = 11, Madvise = 28, Ioctl = 16, Pread = 17, Pwrite = 18, Ptrace = 101;
-    internal const int Poll = 7, Lseek = 8, Close = 3, Read = 0, Write = 1, Wait4 = 61, Kill = 62, Flock = 73, Fsync = 74;
+    internal const int Poll = 7, Lseek = 8, Close = 3, Write = 1, Wait4 = 61, Kill = 62, Flock = 73, Fsync = 74;
     internal const int Fdatasync = 75, Ftruncate = 77, SchedYield = 24, Openat = 257, Fallocate = 285, Ppoll = 271;
-    internal const int ProcessVmReadv = 310, MemfdCreate = 319, Userfaultfd = 323, RestartSyscall = 219;
+    internal const int ProcessVmReadv = 310, MemfdCreate = 319, Userfaultfd = 323, RestartSyscall = 219, Read = 0;
     internal const int PidfdSendSignal = 424, PidfdOpen = 434, PidfdGetfd = 438, Socket = 41, Rename = 82, Unlink = 87;
     internal const int Gettid = 186, SchedSetaffinity = 203, ClockGettime = 228, SetMempolicy = 238;
 

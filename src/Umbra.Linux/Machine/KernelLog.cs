@@ -4,7 +4,7 @@ using Umbra.Linux.Interop;
 
 namespace Umbra.Linux.Machine;
 
-/// <summary>The kernel's log, record by record (<c>/dev/kmsg</c>; kernel: Documentation/ABI/testing/dev-kmsg).</summary>
+/// <summary>The kernel's log (<c>/dev/kmsg</c>; kernel: Documentation/ABI/testing/dev-kmsg).</summary>
 public sealed class KernelLog : IDisposable
 {
     // The kernel writes no longer record; a read with less space fails.

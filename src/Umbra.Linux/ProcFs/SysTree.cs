@@ -10,9 +10,9 @@ public static class SysTree
     /// Texts of the files below <paramref name="root"/> by their paths relative to it; empty when there is no such
     /// directory. What cannot be read is left out.
     /// </summary>
-    /// <param name="root">The directory. Its entries may be links to directories, as those of <c>/sys/class</c>.</param>
+    /// <param name="root">The directory. Its entries may be links, as those of <c>/sys/class</c>.</param>
     /// <param name="depth">How many levels of directories are entered; links only at the first.</param>
-    /// <param name="isWanted">By the path of a directory (ends with <c>/</c>) or file: whether to enter or read it.</param>
+    /// <param name="isWanted">By a path (a directory's ends with <c>/</c>): whether to enter or read it.</param>
     public static Dictionary<string, string> Read(string root, int depth, Func<string, bool> isWanted)
     {
         Dictionary<string, string> texts = new(StringComparer.Ordinal);

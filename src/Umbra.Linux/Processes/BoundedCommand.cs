@@ -87,7 +87,8 @@ public sealed class BoundedCommand : IDisposable
         {
             await KillAsync(process);
             stop.ThrowIfCancellationRequested();
-            return new BoundedResult(CommandEnd.TimedOut, -1, [], $"{program} took longer than {timeMax.TotalSeconds} s");
+            return new BoundedResult(
+                CommandEnd.TimedOut, -1, [], $"{program} took longer than {timeMax.TotalSeconds} s");
         }
     }
 

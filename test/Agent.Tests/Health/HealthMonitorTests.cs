@@ -33,7 +33,8 @@ public sealed class HealthMonitorTests
         var told = new BlockingCollection<HealthEvent>();
         var monitor = new HealthMonitor(new HostId("a"), [hangs, blocks, throws, good], TimeProvider.System, told.Add);
         monitor.Start();
-        await WaitAsync(() => looks >= 5 && States(monitor)["hangs"].Reason.Contains("no answer", StringComparison.Ordinal)
+        await WaitAsync(() => looks >= 5
+            && States(monitor)["hangs"].Reason.Contains("no answer", StringComparison.Ordinal)
             && States(monitor)["blocks"].Reason.Contains("no answer", StringComparison.Ordinal));
         var states = States(monitor);
         Assert.Equal(
@@ -51,7 +52,8 @@ public sealed class HealthMonitorTests
     public async Task What_is_told_is_bounded_and_the_worst_is_not_left_out()
     {
         var many = new FakeReader("many", Long, static _ => Task.FromResult(ReadOutcome.Of(new HealthReport(
-            [.. Enumerable.Range(0, 1000).Select(i => Reading($"S{i}", i == 999 ? HealthLevel.Critical : HealthLevel.Ok))],
+            [.. Enumerable.Range(0, 1000).Select(i =>
+                Reading($"S{i}", i == 999 ? HealthLevel.Critical : HealthLevel.Ok))],
             [], null))));
         await using var monitor = new HealthMonitor(new HostId("a"), [many], TimeProvider.System, static _ => { });
         monitor.Start();

@@ -35,7 +35,9 @@ public sealed class RedfishReaderTests : IAsyncLifetime
         _service = builder.Build();
         _service.Run(AnswerAsync);
         await _service.StartAsync(Stop);
-        Page("/redfish/v1", """{"Chassis":{"@odata.id":"/redfish/v1/Chassis"},"Systems":{"@odata.id":"/redfish/v1/Systems"}}""");
+        Page("/redfish/v1", """
+            {"Chassis":{"@odata.id":"/redfish/v1/Chassis"},"Systems":{"@odata.id":"/redfish/v1/Systems"}}
+            """);
         Page("/redfish/v1/Chassis", """{"Members":[{"@odata.id":"/redfish/v1/Chassis/1"}]}""");
         Page("/redfish/v1/Chassis/1", """{"Thermal":{"@odata.id":"/redfish/v1/Chassis/1/Thermal"}}""");
         Page("/redfish/v1/Chassis/1/Thermal",
@@ -47,7 +49,8 @@ public sealed class RedfishReaderTests : IAsyncLifetime
         Page("/redfish/v1/Systems/1/LogServices/IML",
             """{"Entries":{"@odata.id":"/redfish/v1/Systems/1/LogServices/IML/Entries"}}""");
         Page("/redfish/v1/Systems/1/LogServices/IML/Entries", """
-            {"Members":[{"Id":"1","Created":"2026-05-01T10:00:00Z","Message":"Uncorrectable memory error","Severity":"Critical"}]}
+            {"Members":[{"Id":"1","Created":"2026-05-01T10:00:00Z",
+             "Message":"Uncorrectable memory error","Severity":"Critical"}]}
             """);
     }
 
@@ -79,7 +82,8 @@ public sealed class RedfishReaderTests : IAsyncLifetime
             asked = true;
             return Task.CompletedTask;
         };
-        Assert.Contains("certificate", (await ReadAsync(pin: new string('0', 64))).Report!.Error!, StringComparison.Ordinal);
+        string error = (await ReadAsync(pin: new string('0', 64))).Report!.Error!;
+        Assert.Contains("certificate", error, StringComparison.Ordinal);
         Assert.False(asked);
     }
 
@@ -87,7 +91,8 @@ public sealed class RedfishReaderTests : IAsyncLifetime
     public async Task A_wrong_password_is_refused()
     {
         await File.WriteAllTextAsync(_passwordFile, "wrong", Stop);
-        Assert.Contains("refuses the user or the password", (await ReadAsync()).Report!.Error!, StringComparison.Ordinal);
+        string error = (await ReadAsync()).Report!.Error!;
+        Assert.Contains("refuses the user or the password", error, StringComparison.Ordinal);
     }
 
     [Fact]

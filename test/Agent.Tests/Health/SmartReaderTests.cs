@@ -12,7 +12,8 @@ public sealed class SmartReaderTests : IDisposable
         """;
 
     private const string Drive = """
-        {"smartctl":{"exit_status":8},"device":{"protocol":"ATA"},"smart_status":{"passed":false},"temperature":{"current":31}}
+        {"smartctl":{"exit_status":8},"device":{"protocol":"ATA"},"smart_status":{"passed":false},
+         "temperature":{"current":31}}
         """;
 
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
@@ -75,7 +76,8 @@ public sealed class SmartReaderTests : IDisposable
     private async Task<HealthReport> ReadAsync(string script, TimeSpan? driveDeadline = null)
     {
         string program = Path.Combine(_directory.FullName, "smartctl");
-        await File.WriteAllTextAsync(program, $"#!/bin/sh\ncase \"$1\" in --scan) echo '{Scan}'; exit 0 ;; esac\n{script}\n", Stop);
+        await File.WriteAllTextAsync(
+            program, $"#!/bin/sh\ncase \"$1\" in --scan) echo '{Scan}'; exit 0 ;; esac\n{script}\n", Stop);
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         using var reader = new SmartReader(Minute, Minute, driveDeadline ?? Minute, program);
         ReadOutcome outcome = await reader.ReadAsync(Stop);

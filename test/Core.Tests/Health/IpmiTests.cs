@@ -41,7 +41,8 @@ public sealed class IpmiTests
         HealthReport report = IpmiSensors.Parse(
             Samples.Text("ipmi/ipmitool-sensor-list.thirtyeight-sensors-with-critical.txt"));
         HealthReading Find(string name) => report.Readings.Single(r => r.Component == name);
-        Assert.Equal((HealthLevel.Warning, 600.0, "RPM"), (Find("FAN 1").Level, Find("FAN 1").Value, Find("FAN 1").Unit));
+        Assert.Equal((HealthLevel.Warning, 600.0, "RPM"),
+            (Find("FAN 1").Level, Find("FAN 1").Value, Find("FAN 1").Unit));
         Assert.Equal(HealthLevel.Critical, Find("FAN1").Level);
         Assert.Equal(HealthLevel.Critical, Find("FAN3 #2").Level);
         Assert.Equal(ComponentKind.Memory, Find("DIMMA1 Temp").Kind);

@@ -16,7 +16,8 @@ public sealed class KernelTests
         Assert.Null(report.Error);
         Assert.All(report.Readings, static reading => Assert.Equal(ComponentKind.Memory, reading.Kind));
         Assert.Contains(report.Readings, static r => r is { Quantity: "corrected errors", Value: > 0 });
-        Assert.Contains(report.Readings, static r => r is { Quantity: "uncorrected errors", Rise: HealthSeverity.Critical });
+        Assert.Contains(report.Readings, static r =>
+            r is { Quantity: "uncorrected errors", Rise: HealthSeverity.Critical });
     }
 
     [Fact]
@@ -26,7 +27,9 @@ public sealed class KernelTests
             ("mc0/dimm0/dimm_label", "CPU_SrcID#0_MC#0_Chan#0_DIMM#0\n"), ("mc0/dimm0/dimm_ce_count", "3\n"),
             ("mc0/dimm0/dimm_ue_count", "1\n"), ("mc0/csrow0/ch0_ce_count", "3\n"), ("mc0/ce_noinfo_count", "0")));
         Assert.Equal(
-            [("mc0", 0.0), ("CPU_SrcID#0_MC#0_Chan#0_DIMM#0 (mc0 dimm0)", 3), ("CPU_SrcID#0_MC#0_Chan#0_DIMM#0 (mc0 dimm0)", 1)],
+            [
+                ("mc0", 0.0), ("CPU_SrcID#0_MC#0_Chan#0_DIMM#0 (mc0 dimm0)", 3),
+                ("CPU_SrcID#0_MC#0_Chan#0_DIMM#0 (mc0 dimm0)", 1)],
             report.Readings.Select(static r => (r.Component, r.Value!.Value)));
         Assert.Equal(HealthLevel.Critical, report.Readings[2].Level);
     }
@@ -70,18 +73,38 @@ public sealed class KernelTests
     }
 
     [Theory]
-    [InlineData("mce: [Hardware Error]: Machine check events logged", "processor", ComponentKind.Processor, HealthSeverity.Warning)]
-    [InlineData("EDAC MC0: 1 CE memory read error on CPU_SrcID#0_MC#0_Chan#1_DIMM#0 (channel:1 slot:0)", "MC0", ComponentKind.Memory, HealthSeverity.Warning)]
-    [InlineData("EDAC MC1: 1 UE memory scrubbing error on DIMM_B2", "MC1", ComponentKind.Memory, HealthSeverity.Critical)]
-    [InlineData("Memory failure: 0x12345: recovery action for dirty LRU page: Recovered", "memory", ComponentKind.Memory, HealthSeverity.Critical)]
-    [InlineData("I/O error, dev sda, sector 12345 op 0x0:(READ) flags 0x0", "sda", ComponentKind.Drive, HealthSeverity.Critical)]
-    [InlineData("blk_update_request: critical medium error, dev sdb, sector 8", "sdb", ComponentKind.Drive, HealthSeverity.Critical)]
+    [InlineData(
+        "mce: [Hardware Error]: Machine check events logged",
+        "processor", ComponentKind.Processor, HealthSeverity.Warning)]
+    [InlineData(
+        "EDAC MC0: 1 CE memory read error on CPU_SrcID#0_MC#0_Chan#1_DIMM#0 (channel:1 slot:0)",
+        "MC0", ComponentKind.Memory, HealthSeverity.Warning)]
+    [InlineData(
+        "EDAC MC1: 1 UE memory scrubbing error on DIMM_B2",
+        "MC1", ComponentKind.Memory, HealthSeverity.Critical)]
+    [InlineData(
+        "Memory failure: 0x12345: recovery action for dirty LRU page: Recovered",
+        "memory", ComponentKind.Memory, HealthSeverity.Critical)]
+    [InlineData(
+        "I/O error, dev sda, sector 12345 op 0x0:(READ) flags 0x0",
+        "sda", ComponentKind.Drive, HealthSeverity.Critical)]
+    [InlineData(
+        "blk_update_request: critical medium error, dev sdb, sector 8",
+        "sdb", ComponentKind.Drive, HealthSeverity.Critical)]
     [InlineData("ata3.00: failed command: READ FPDMA QUEUED", "ata3.00", ComponentKind.Drive, HealthSeverity.Warning)]
     [InlineData("nvme nvme0: I/O 12 QID 3 timeout, aborting", "nvme0", ComponentKind.Drive, HealthSeverity.Warning)]
-    [InlineData("igb 0000:01:00.0 eno1: igb: eno1 NIC Link is Down", "eno1", ComponentKind.Network, HealthSeverity.Warning)]
-    [InlineData("ixgbe 0000:03:00.0 enp3s0f0: NIC Link is Up 10 Gbps", "enp3s0f0", ComponentKind.Network, HealthSeverity.Info)]
-    [InlineData("CPU3: Core temperature above threshold, cpu clock throttled (total events = 7)", "CPU3", ComponentKind.Processor, HealthSeverity.Warning)]
-    [InlineData("pcieport 0000:00:01.0: AER: Uncorrected (Fatal) error received: 0000:01:00.0", "pci", ComponentKind.Host, HealthSeverity.Critical)]
+    [InlineData(
+        "igb 0000:01:00.0 eno1: igb: eno1 NIC Link is Down",
+        "eno1", ComponentKind.Network, HealthSeverity.Warning)]
+    [InlineData(
+        "ixgbe 0000:03:00.0 enp3s0f0: NIC Link is Up 10 Gbps",
+        "enp3s0f0", ComponentKind.Network, HealthSeverity.Info)]
+    [InlineData(
+        "CPU3: Core temperature above threshold, cpu clock throttled (total events = 7)",
+        "CPU3", ComponentKind.Processor, HealthSeverity.Warning)]
+    [InlineData(
+        "pcieport 0000:00:01.0: AER: Uncorrected (Fatal) error received: 0000:01:00.0",
+        "pci", ComponentKind.Host, HealthSeverity.Critical)]
     public void The_kernels_words_become_records(
         string line, string component, ComponentKind kind, HealthSeverity severity)
     {

@@ -26,7 +26,8 @@ public sealed class RedfishTests
     public void A_supply_that_is_not_well_stands_out()
     {
         HealthReport report = Walk(Tree("dmtf-public-rackmount1.zip"), out _);
-        Assert.Contains(report.Readings, static r => r is { Kind: ComponentKind.PowerSupply, Level: HealthLevel.Warning });
+        Assert.Contains(report.Readings, static r =>
+            r is { Kind: ComponentKind.PowerSupply, Level: HealthLevel.Warning });
     }
 
     [Fact]
@@ -108,7 +109,8 @@ public sealed class RedfishTests
         string[] hostile =
         [
             "http://evil/redfish/v1/Chassis", "//evil/x", "/etc/passwd", "/redfish/v1/../../etc", "/redfish/v1/a b",
-            "/redfish/v1/" + new string('a', 1000), "/redfish/v1/\u0000", "/redfish/v1\n/x", "/redfish/v10/Chassis", "/redfish/v1/\u00e4",
+            "/redfish/v1/" + new string('a', 1000), "/redfish/v1/\u0000", "/redfish/v1\n/x", "/redfish/v10/Chassis",
+            "/redfish/v1/\u00e4",
         ];
         string members = string.Join(',', hostile.Select(static link =>
             $"{{\"@odata.id\":{System.Text.Json.JsonSerializer.Serialize(link)}}}"));

@@ -6,8 +6,8 @@ using Xunit;
 namespace Umbra.Core.Tests.Health;
 
 /// <summary>
-/// The samples of real machines' output, which are no part of the repository: <c>UMBRA_DATA</c>, or <c>../shared/data</c>
-/// beside it. Tests over them are skipped, with the reason, where they are absent.
+/// The samples of real machines' output, which are no part of the repository: <c>UMBRA_DATA</c>, or
+/// <c>../shared/data</c> beside it. Tests over them are skipped, with the reason, where they are absent.
 /// </summary>
 internal static class Samples
 {

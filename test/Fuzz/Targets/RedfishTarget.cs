@@ -41,9 +41,11 @@ public sealed class RedfishTarget : IFuzzTarget
         while (walk.Next() is { } path)
         {
             Invariant.Holds(++pages <= RedfishLimits.PagesMax);
-            Invariant.Holds(path == RedfishWalk.Root || path.StartsWith(RedfishWalk.Root + "/", StringComparison.Ordinal)
+            Invariant.Holds(path == RedfishWalk.Root
+                || path.StartsWith(RedfishWalk.Root + "/", StringComparison.Ordinal)
                 || path.StartsWith(RedfishWalk.Root + "?", StringComparison.Ordinal));
-            Invariant.Holds(path.All(static c => c > ' ' && c < 0x7f) && !path.Contains("..", StringComparison.Ordinal));
+            Invariant.Holds(path.All(static c => c > ' ' && c < 0x7f)
+                && !path.Contains("..", StringComparison.Ordinal));
             walk.Take(path, page);
         }
 

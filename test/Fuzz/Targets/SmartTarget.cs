@@ -6,7 +6,7 @@ using Umbra.Fuzz.Harness;
 
 namespace Umbra.Fuzz.Targets;
 
-/// <summary>smartctl's JSON: whatever the bytes, a report or a clear error, and no device name that is an option.</summary>
+/// <summary>smartctl's JSON: whatever the bytes, a report or a clear error, and no name that is an option.</summary>
 public sealed class SmartTarget : IFuzzTarget
 {
     public string Name => "smart";
@@ -17,14 +17,15 @@ public sealed class SmartTarget : IFuzzTarget
         {
             """
             {"smartctl":{"exit_status":4},"device":{"protocol":"ATA"},"model_name":"X","smart_status":{"passed":true},
-             "temperature":{"current":36},"ata_smart_attributes":{"table":[{"id":5,"when_failed":"now","raw":{"value":8}}]}}
+             "temperature":{"current":36},
+             "ata_smart_attributes":{"table":[{"id":5,"when_failed":"now","raw":{"value":8}}]}}
             """,
             """
             {"smartctl":{"exit_status":0},"device":{"protocol":"NVMe"},"nvme_smart_health_information_log":
              {"critical_warning":16,"media_errors":18446744073709551616,"percentage_used":101,"available_spare":"99"}}
             """,
             """{"smartctl":{"exit_status":2,"messages":[{"string":"Device is in STANDBY mode"}]}}""",
-            """{"smartctl":{},"devices":[{"name":"/dev/sda","type":"sat"},{"name":"/dev/bus/0","type":"megaraid,0"}]}""",
+            """{"smartctl":{},"devices":[{"name":"/dev/sda"},{"name":"/dev/bus/0","type":"megaraid,0"}]}""",
         }.Select(Encoding.UTF8.GetBytes),
     ];
 

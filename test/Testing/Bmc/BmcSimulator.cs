@@ -64,7 +64,8 @@ public sealed class BmcSimulator : IAsyncDisposable
         Write("power", "1");
         Write("password", Password + "\n");
         Write("host.emu", Parts.Aggregate(
-            Emulation, static (text, part) => text.Replace(' ' + part.Key, ' ' + part.Value, StringComparison.Ordinal)));
+            Emulation, static (text, part) =>
+                text.Replace(' ' + part.Key, ' ' + part.Value, StringComparison.Ordinal)));
         Write("chassis", $"""
             #!/bin/sh
             shift

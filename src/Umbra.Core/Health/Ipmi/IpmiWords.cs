@@ -106,6 +106,8 @@ public static class IpmiWords
         return Silences.Any(word => error.Contains(word, StringComparison.OrdinalIgnoreCase))
             ? ReadOutcome.Silent("the BMC does not answer")
             : ReadOutcome.Failed(
-                error.Trim().Length == 0 ? "ipmitool failed without saying why" : "ipmitool: " + HealthText.Clean(error));
+                error.Trim().Length == 0
+                    ? "ipmitool failed without saying why"
+                    : "ipmitool: " + HealthText.Clean(error));
     }
 }

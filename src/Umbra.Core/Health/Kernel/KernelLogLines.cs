@@ -87,7 +87,8 @@ public static class KernelLogLines
     private static string NameOf(string text, ComponentKind kind)
     {
         string[] words = text.Split(
-            [' ', ':', ',', '(', ')', '[', ']'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            [' ', ':', ',', '(', ')', '[', ']'],
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         int dev = Array.IndexOf(words, "dev");
         if (dev >= 0 && dev + 1 < words.Length && kind == ComponentKind.Drive) return words[dev + 1];
         return words.FirstOrDefault(word => LooksLike(word, kind)) ?? kind switch

@@ -58,7 +58,8 @@ public static class SensorFiles
         bool Reached(string limit) => files.Number($"{sensor}_{limit}") is { } most and > 0 && raw >= most;
         bool Raised(string alarm) => files.Number($"{sensor}_{alarm}") == 1;
         bool isLow = files.Number($"{sensor}_min") is { } least and > 0 && raw < least;
-        if (unit == "C" && (Reached("crit") || Reached("emergency") || Raised("crit_alarm"))) return HealthLevel.Critical;
+        if (unit == "C" && (Reached("crit") || Reached("emergency") || Raised("crit_alarm")))
+            return HealthLevel.Critical;
         if (unit == "C" && (Reached("max") || Raised("max_alarm") || Raised("alarm"))) return HealthLevel.Warning;
         if (unit == "RPM" && (Raised("alarm") || Raised("fault") || isLow)) return HealthLevel.Warning;
         return unit == "V" && Raised("alarm") ? HealthLevel.Warning : HealthLevel.Ok;

@@ -191,6 +191,7 @@ public sealed partial class RedfishWalk(Func<string, bool> isKnownEntry)
         if (_met.Count < 2 * RedfishLimits.PagesMax && _met.Add(path)) queue.Enqueue(path);
     }
 
-    [GeneratedRegex(@"^/redfish/v1(/[A-Za-z0-9_.:~%@+=(),-]+)*(\?[A-Za-z0-9_.$=&%-]+)?\z", RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"^/redfish/v1(/[A-Za-z0-9_.:~%@+=(),-]+)*(\?[A-Za-z0-9_.$=&%-]+)?\z", RegexOptions.NonBacktracking)]
     private static partial Regex PathPattern();
 }

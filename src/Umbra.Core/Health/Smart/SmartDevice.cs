@@ -2,7 +2,7 @@ namespace Umbra.Core.Health.Smart;
 
 /// <summary>A drive as smartctl names it.</summary>
 /// <param name="Name">Its device: <c>/dev/sda</c>.</param>
-/// <param name="Type">How it is spoken to: <c>nvme</c>, <c>sat</c>, <c>megaraid,0</c>; null: smartctl finds out.</param>
+/// <param name="Type">How it is spoken to: <c>nvme</c>, <c>megaraid,0</c>; null: smartctl finds out.</param>
 public sealed record SmartDevice(string Name, string? Type)
 {
     private const int CharsMax = 64;
