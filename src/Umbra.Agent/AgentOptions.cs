@@ -1,6 +1,7 @@
 using System.Net;
 using Umbra.Agent.Health;
 using Umbra.Core.Basics;
+using Umbra.Linux.Tracking;
 
 namespace Umbra.Agent;
 
@@ -41,6 +42,9 @@ public sealed record AgentOptions
 
     /// <summary>Memory given to VMs and shadows, bytes; 0: three quarters of the machine's.</summary>
     public long MemoryBytes { get; init; }
+
+    /// <summary>How written pages of VMs are found.</summary>
+    public TrackerChoice Tracker { get; init; }
 
     /// <summary>CPUs offered; 0: all.</summary>
     public int Cpus { get; init; }

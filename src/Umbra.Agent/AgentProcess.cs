@@ -65,7 +65,7 @@ public static class AgentProcess
         using var guard = new Guard(Guard.OwnCommand, Path.Combine(paths.Memory, "pulse"));
         var services = new AgentServices(
             options.Name, paths, bootId, controller, new PairTransport(identity), guard,
-            new EventLog(TimeProvider.System, options.Name), log);
+            new EventLog(TimeProvider.System, options.Name), log) { Tracker = options.Tracker };
         await using var fleet = new VmFleet((vm, all) => new VmKeeper(vm, services, all));
         await using var listener = new PairListener(
             options.ListenEndpoint, services.Transport, services.Codec, fleet.Accepted, log);

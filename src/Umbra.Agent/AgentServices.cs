@@ -8,6 +8,7 @@ using Umbra.Core.Deltas;
 using Umbra.Core.Health;
 using Umbra.Core.Protocol;
 using Umbra.Linux.Native;
+using Umbra.Linux.Tracking;
 
 namespace Umbra.Agent;
 
@@ -36,6 +37,9 @@ internal sealed record AgentServices(
     /// <summary>Where drift is looked for; null: nowhere.</summary>
     public IKpiSink? Drift { get; init; }
 
+    /// <summary>How written pages of VMs are found.</summary>
+    public TrackerChoice Tracker { get; init; }
+
     /// <summary>The pair's content hash.</summary>
     public IContentHash Hash { get; } = new XxHash3();
 
@@ -53,5 +57,11 @@ internal sealed record AgentServices(
     public void Report(string kind, VmId? vm, string text)
     {
         if (Events.Add(kind, vm, text)) Log.Happened(kind, vm?.Value ?? "-", text);
+    }
+
+    /// <summary>Notes an event that an operator should do something about.</summary>
+    public void Warn(string kind, VmId? vm, string text)
+    {
+        if (Events.Add(kind, vm, text)) Log.Warned(kind, vm?.Value ?? "-", text);
     }
 }

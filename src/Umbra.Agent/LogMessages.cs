@@ -27,6 +27,9 @@ internal static partial class LogMessages
     [LoggerMessage(8, LogLevel.Warning, "{What}")]
     public static partial void MachineLacks(this ILogger log, string what);
 
+    [LoggerMessage(9, LogLevel.Warning, "{Kind} {Vm}: {Text}")]
+    public static partial void Warned(this ILogger log, string kind, string vm, string text);
+
     [LoggerMessage(7, LogLevel.Critical, "{What}")]
     public static partial void CannotStart(this ILogger log, string what);
 }

@@ -23,6 +23,9 @@ public sealed record LabOptions
 
     /// <summary>QEMU of host 1, 2, ...; null: the one of the tests.</summary>
     public Func<int, string?> QemuProgram { get; init; } = static _ => null;
+
+    /// <summary>What agents are started by: a program and its arguments, before the agent's own; none: themselves.</summary>
+    public IReadOnlyList<string> AgentLauncher { get; init; } = [];
 }
 
 /// <summary>
@@ -230,7 +233,7 @@ public sealed class FleetLab : IAsyncDisposable
         LabDirectories directories = CreateDirectories(name, options.StateBytes(number));
         _hosts.Add(new LabHost(name, number, domains, space, directories)
         {
-            QemuProgram = options.QemuProgram(number),
+            QemuProgram = options.QemuProgram(number), Launcher = options.AgentLauncher,
         });
     }
 

@@ -61,14 +61,20 @@ public sealed class LabHost
     /// <summary>The agent's memory directory, on a tmpfs.</summary>
     public string MemoryDirectory { get; }
 
+    /// <summary>What its agent is started by.</summary>
+    public IReadOnlyList<string> Launcher { get; init; } = [];
+
     /// <summary>Its agent; an error when none was started.</summary>
     public LabProcess Agent => _agent ?? throw new InvalidOperationException($"{Name} has no agent");
 
     /// <summary>Starts the agent; <paramref name="joinToken"/> is needed the first time.</summary>
-    public void StartAgent(string? joinToken = null)
+    /// <param name="joinToken">The token.</param>
+    /// <param name="options">Further options of the agent.</param>
+    public void StartAgent(string? joinToken = null, params string[] options)
     {
         _agent?.Dispose();
-        _agent = LabProcess.Start(Space, _logPath, UmbraProgram.Agent(this, joinToken));
+        string[] command = [.. Launcher, .. UmbraProgram.Agent(this, joinToken), .. options];
+        _agent = LabProcess.Start(Space, _logPath, command);
     }
 
     /// <summary>SIGKILL to the agent alone; guests and everything else it started stay.</summary>

@@ -52,10 +52,11 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
 
     private SourceGuest(
         AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, GuestMemory memory,
-            IPageTracker tracker, Action changed)
+        TrackerOutcome tracker, Action changed)
     {
         (_devices, _changed) = (vm.Devices, changed);
-        (_vm, _guard, _paths, _memory, _tracker) = (paths.Vm, services.Guard, paths, memory, tracker);
+        (_vm, _guard, _paths, _memory, _tracker) = (paths.Vm, services.Guard, paths, memory, tracker.Tracker!);
+        TrackerReason = tracker.Warning ?? "";
         _hash = services.Hash;
         _monitor = vm.Qemu.Monitor;
         _saver = new DeviceStateSaver(
@@ -87,6 +88,9 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
 
     /// <summary>How dirty pages are found.</summary>
     public string TrackerKind => _tracker.Kind;
+
+    /// <summary>Why they are not found by the kernel's tracking; empty when they are.</summary>
+    public string TrackerReason { get; }
 
     /// <summary>How often the brake let the guest go.</summary>
     public long Brakes => _disks.Brakes;
@@ -122,15 +126,16 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         Outcome<GuestMemory> memory = GuestMemory.Open(
             mapping.Value.OpenPath, assignment.Vm.MemoryBytes, MemoryAccess.Read);
         if (!memory.IsOk) return (null, memory.Error.Message);
-        TrackerOutcome tracker = PageTracker.Open(process, mapping.Value.Range, memory.Value, services.Hash);
+        TrackerOutcome tracker = PageTracker.Open(
+            process, mapping.Value.Range, memory.Value, services.Hash, services.Tracker);
         if (tracker.Tracker is null)
         {
             memory.Value.Dispose();
             return (null, tracker.Error?.Message ?? "pages cannot be tracked");
         }
 
-        if (tracker.Warning is { } warning) services.Report("tracker.slow", paths.Vm, warning);
-        var guest = new SourceGuest(services, paths, vm, assignment, memory.Value, tracker.Tracker, changed);
+        if (tracker.Warning is { } warning) services.Warn("tracker.slow", paths.Vm, warning);
+        var guest = new SourceGuest(services, paths, vm, assignment, memory.Value, tracker, changed);
         QmpOutcome<QmpNothing> prepared = guest._saver.PrepareAsync(MonitorDeadline).GetAwaiter().GetResult();
         if (prepared.IsOk) return (guest, "");
         guest.Dispose();
@@ -150,6 +155,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     {
         long start = Stopwatch.GetTimestamp();
         _memory.CopyPages(pages, destination);
+        _tracker.NoteCopied(pages, destination);
         return Done(start);
     }
 

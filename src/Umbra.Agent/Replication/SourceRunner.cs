@@ -85,6 +85,9 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     /// <summary>How dirty pages are found.</summary>
     public string Tracker => _guest?.TrackerKind ?? "";
 
+    /// <summary>Why they are not found by the kernel's tracking; empty when they are.</summary>
+    public string TrackerReason => _guest?.TrackerReason ?? "";
+
     /// <summary>How often the brake let the guest go.</summary>
     public long Brakes => _guest?.Brakes ?? 0;
 

@@ -69,8 +69,11 @@ internal static class KeeperStatus
             ProcessId = primary.Qemu.Identity.Pid,
             Definition = assignment.Vm,
             Kpis = primary.Kpis,
-            Sync = (status?.Sync ?? new SyncStatus()) with { Tracker = runner?.Tracker ?? "",
-                Brakes = runner?.Brakes ?? 0 },
+            Sync = (status?.Sync ?? new SyncStatus()) with
+            {
+                Tracker = runner?.Tracker ?? "", TrackerReason = runner?.TrackerReason ?? "",
+                Brakes = runner?.Brakes ?? 0,
+            },
             Results = [.. results, .. runner?.Results ?? []],
         };
     }

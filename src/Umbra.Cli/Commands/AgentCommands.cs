@@ -3,6 +3,7 @@ using System.Net;
 using Umbra.Agent;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Linux.Tracking;
 
 namespace Umbra.Cli.Commands;
 
@@ -52,6 +53,18 @@ internal static class AgentCommands
         CustomParser = Specs.ParseBytes,
     };
 
+    private static readonly Option<TrackerChoice> Tracker = new("--tracker")
+    {
+        Description = "How VMs' written pages are found (default: auto, the kernel's tracking where there is one)",
+        HelpName = "auto|hash-scan",
+        CustomParser = static result =>
+        {
+            string text = result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
+            if (text is not ("auto" or "hash-scan")) result.AddError("--tracker is auto or hash-scan");
+            return text == "hash-scan" ? TrackerChoice.HashScan : TrackerChoice.Automatic;
+        },
+    };
+
     private static readonly Option<int> Cpus = new("--cpus") { Description = "CPUs offered (default: all)" };
 
     public static Command Create()
@@ -69,6 +82,7 @@ internal static class AgentCommands
             "agent run --name a --rack r1 --feed f1 --segment s1 --state /var/lib/umbra-agent --memory 64G")
         {
             Name, Rack, Feed, Segment, State, Join, Listen, Advertise, MemoryDirectory, Memory, Cpus,
+            Tracker,
         };
         HealthOptionSet.AddTo(run);
         run.SetAction(static (parsed, stop) => AgentProcess.RunAsync(Read(parsed), stop));
@@ -94,6 +108,7 @@ internal static class AgentCommands
             MemoryBytes = parsed.GetValue(Memory),
             Cpus = parsed.GetValue(Cpus),
             Health = HealthOptionSet.Read(parsed),
+            Tracker = parsed.GetValue(Tracker),
         };
     }
 

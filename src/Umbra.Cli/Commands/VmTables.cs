@@ -1,3 +1,4 @@
+using System.Globalization;
 using Spectre.Console;
 using Umbra.Core.Api;
 
@@ -91,7 +92,8 @@ internal static class VmTables
                 + $"device state {Text.Milliseconds(pause.DeviceStateMs)}, cont {Text.Milliseconds(pause.ContMs)}"),
             ("seed or resync", $"{Text.Percent(sync.Progress)} (first seed took {Text.Time(sync.SeedTime)}; "
                 + $"{sync.ResyncPages} pages, {sync.ResyncBlocks} blocks by hash)"),
-            ("tracker", $"{sync.Tracker}, {sync.Brakes} brakes"),
+            ("tracker", sync.TrackerReason.Length > 0 ? $"{sync.Tracker}: {sync.TrackerReason}" : sync.Tracker),
+            ("brakes", sync.Brakes.ToString(CultureInfo.InvariantCulture)),
             ("kpis", KpiCommand.Summary(vm)),
             ("action", vm.Action is { } action ? $"{Text.Word(action.Action.Kind)} since {action.Started:u}" : "none"));
     }

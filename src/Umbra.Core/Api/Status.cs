@@ -145,6 +145,9 @@ public sealed record SyncStatus
     /// <summary>How dirty pages are found: <c>pagemap</c> or <c>hash-scan</c>.</summary>
     public string Tracker { get; init; } = "";
 
+    /// <summary>Why it is not <c>pagemap</c>, for people; empty when it is.</summary>
+    public string TrackerReason { get; init; } = "";
+
     /// <summary>The VM was stalled by storage and let go by the brake this many times.</summary>
     public long Brakes { get; init; }
 }

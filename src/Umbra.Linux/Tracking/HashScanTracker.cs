@@ -4,8 +4,9 @@ using Umbra.Linux.Memory;
 namespace Umbra.Linux.Tracking;
 
 /// <summary>
-/// Finds written pages by hashing all of RAM and comparing with last time: for machines whose kernel or sandbox has no
-/// page tracking. Costs about 70 ms per GiB a call and 8 bytes a page; holes of the RAM file are skipped.
+/// Finds written pages by hashing all of RAM and comparing with what was copied last: for machines whose kernel or
+/// sandbox has no page tracking. Costs about 70 ms per GiB a call and 8 bytes a page; holes of the RAM file are
+/// skipped.
 /// </summary>
 public sealed class HashScanTracker : IPageTracker
 {
@@ -34,6 +35,15 @@ public sealed class HashScanTracker : IPageTracker
         Invariant.Holds(into.Capacity == _memory.PageCount);
         Scan(into);
         return null;
+    }
+
+    /// <summary>
+    /// A page may change and change back between two scans. Where the copy caught the moment between, both scans see
+    /// the same, and only the copy's own hash shows that it is not what the page holds.
+    /// </summary>
+    public void NoteCopied(ReadOnlySpan<long> pages, ReadOnlySpan<byte> content)
+    {
+        for (int i = 0; i < pages.Length; i++) _last[pages[i]] = _hash.Hash(content.Slice(i * Sizes.Page, Sizes.Page));
     }
 
     /// <inheritdoc/>

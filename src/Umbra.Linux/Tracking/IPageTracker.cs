@@ -20,4 +20,12 @@ public interface IPageTracker : IDisposable
     /// page, so that a caller who goes on loses nothing.
     /// </returns>
     SystemError? TakeDirty(PageSet into);
+
+    /// <summary>
+    /// Tells what was copied of the guest's memory, which went on being written: a tracker that compares contents has
+    /// to compare with these. To be called after each copy, before the next <see cref="TakeDirty"/>.
+    /// </summary>
+    /// <param name="pages">The pages.</param>
+    /// <param name="content">What was copied of them, in the same order.</param>
+    void NoteCopied(ReadOnlySpan<long> pages, ReadOnlySpan<byte> content);
 }

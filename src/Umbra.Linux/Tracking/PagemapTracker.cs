@@ -72,6 +72,12 @@ public sealed class PagemapTracker : IPageTracker
         return error;
     }
 
+    /// <inheritdoc/>
+    public void NoteCopied(ReadOnlySpan<long> pages, ReadOnlySpan<byte> content)
+    {
+        // The kernel notes writes, whatever they leave.
+    }
+
     /// <summary>
     /// Ends the tracking in the emulator itself, so that its writes cost nothing extra any more. Then dispose.
     /// </summary>

@@ -29,7 +29,12 @@ internal sealed class TestQemu : IDisposable
     public int Pid => Process.Pid;
 
     /// <summary>Starts it; the test is skipped where QEMU is not installed.</summary>
-    public static TestQemu Start(uint pauseLoops = 20_000, bool memfd = false, params string[] extra)
+    public static TestQemu Start(uint pauseLoops = 20_000, bool memfd = false, params string[] extra) =>
+        StartUnder([], pauseLoops, memfd, extra);
+
+    /// <summary>The same, started by a launcher, which replaces itself by it.</summary>
+    public static TestQemu StartUnder(
+        IReadOnlyList<string> launcher, uint pauseLoops = 20_000, bool memfd = false, params string[] extra)
     {
         if (TestedQemu.WhyMissing is { } missing) Assert.Skip(missing);
         string directory = Directory.CreateTempSubdirectory("umbra-linux-test").FullName;
@@ -46,7 +51,8 @@ internal sealed class TestQemu : IDisposable
             "-m", "64M", "-nodefaults", "-vga", "none", "-display", "none", "-kernel", kernel,
             "-qmp", $"unix:{qmp},server=on,wait=off", .. extra,
         ];
-        ProcessHandle process = DetachedProcess.Start(new DetachedStart(TestedQemu.Program, arguments, log)).OrThrow();
+        string[] command = [.. launcher, TestedQemu.Program, .. arguments];
+        ProcessHandle process = DetachedProcess.Start(new DetachedStart(command[0], command[1..], log)).OrThrow();
         TestQemu qemu = new(directory, ram, process, Connect(qmp, process, log));
         _ = qemu._replies.ReadLine();
         qemu.Command("qmp_capabilities");

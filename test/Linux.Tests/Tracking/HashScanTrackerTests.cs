@@ -53,6 +53,29 @@ public sealed class HashScanTrackerTests
         Assert.True(dirty.IsEmpty);
     }
 
+    [Fact]
+    public void A_page_that_changed_back_after_its_copy_is_reported_again()
+    {
+        using TemporaryDirectory directory = new("/dev/shm");
+        using GuestMemory ram = GuestMemory.Create(directory.File("ram"), 8 * Sizes.Page).OrThrow();
+        using HashScanTracker tracker = new(ram, new XxHash3());
+        PageSet dirty = new(ram.PageCount);
+        byte[] copies = new byte[2 * Sizes.Page];
+        ram.WritablePage(3).Fill(1);
+        ram.WritablePage(5).Fill(1);
+        Assert.Null(tracker.TakeDirty(dirty));
+        ram.WritablePage(3).Fill(2);
+        ram.CopyPages([3, 5], copies);
+        tracker.NoteCopied([3, 5], copies);
+        ram.WritablePage(3).Fill(1);
+        dirty.Clear();
+        Assert.Null(tracker.TakeDirty(dirty));
+        Assert.Equal([3L], Indexes(dirty));
+        dirty.Clear();
+        Assert.Null(tracker.TakeDirty(dirty));
+        Assert.True(dirty.IsEmpty);
+    }
+
     private static List<long> Indexes(PageSet set)
     {
         List<long> indexes = [];

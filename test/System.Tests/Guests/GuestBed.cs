@@ -26,6 +26,9 @@ public sealed class GuestBed : IAsyncDisposable
         SwapPhases.Load, SwapPhases.Fence, SwapPhases.Resume, SwapPhases.Announce, SwapPhases.Isolate,
     ];
 
+    /// <summary>The lab's make; to be set before the first test begins.</summary>
+    public LabOptions Options { get; init; } = new() { Hosts = 3 };
+
     private static readonly string[] s_intervalDefault = ["--interval", "100ms"];
 
     private FleetLab? _lab;
@@ -149,7 +152,7 @@ public sealed class GuestBed : IAsyncDisposable
 
     private async Task StartAsync()
     {
-        _lab = await FleetLab.CreateAsync(new LabOptions { Hosts = 3 });
+        _lab = await FleetLab.CreateAsync(Options);
         _fleet = await Lab.StartFleetAsync(Patience);
         await Fleet.CreateVmAsync(new CreateVmRequest
         {
