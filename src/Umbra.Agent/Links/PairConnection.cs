@@ -244,6 +244,9 @@ public sealed class ReceivedFrame(PairConnection connection, PairCodec codec, Fr
     /// <summary>Where it came from.</summary>
     public PairConnection Connection => connection;
 
+    /// <summary>Kind of message, as its header says.</summary>
+    public PairMessageType Type => header.Type;
+
     /// <summary>Checks and reads the message; its payloads live until <see cref="Dispose"/>.</summary>
     public FrameOutcome Decode() => codec.Decode(header, body.AsMemory(0, header.BodyBytes));
 

@@ -12,7 +12,8 @@ namespace Umbra.Agent.Replication;
 /// <summary>
 /// A comparison of every page and block of a VM with its shadow, at one and the same epoch: this side's hashes are
 /// taken while the guest is paused for that epoch, the shadow's once it holds it and before it gets another one. So are
-/// the device state that the emulator gave for the epoch, and the configuration.
+/// the device state that the emulator gave for the epoch, and the configuration. It works in short steps, between which
+/// the session shows both witnesses that it lives.
 /// </summary>
 internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyList<ComparedDisk> disks,
     IContentHash hash)
@@ -21,6 +22,10 @@ internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyLi
     private const int FirstDisk = -HashRequest.State;
 
     private readonly List<ulong[]> _hashes = [];
+    private readonly byte[] _block = new byte[Sizes.Block];
+    private DiskFile? _image;
+    private int _capturing;
+    private long _captured;
     private string _trouble = "";
     private HashRequest? _asked;
     private long _different;
@@ -38,18 +43,45 @@ internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyLi
     /// <summary>Whether the shadow is being asked: no other epoch may be sent meanwhile.</summary>
     public bool IsAsking => Epoch != EpochNumber.None;
 
-    /// <summary>Takes this side's hashes; the guest is paused.</summary>
+    /// <summary>
+    /// Begins to take this side's hashes; the guest is paused until <see cref="CaptureSome"/> has taken all.
+    /// </summary>
     /// <param name="deviceState">Hash of the device state that was saved in this pause.</param>
     /// <param name="configuration">Hash of the configuration that goes with it.</param>
-    public void Capture(ulong deviceState, ulong configuration)
+    public void BeginCapture(ulong deviceState, ulong configuration)
     {
-        IsCaptured = true;
         _hashes.Add([deviceState, configuration]);
-        var pages = new ulong[memory.PageCount];
-        for (long i = 0; i < pages.Length; i++) pages[i] = hash.Hash(memory.Page(i));
-        _hashes.Add(pages);
-        foreach (ComparedDisk disk in disks) _hashes.Add(HashDisk(disk));
+        _hashes.Add(new ulong[memory.PageCount]);
+        foreach (ComparedDisk disk in disks) _hashes.Add(new ulong[CompareLimits.Units(disk.Bytes)]);
+        _capturing = HashRequest.Ram;
     }
+
+    /// <summary>Takes a few milliseconds' worth of hashes; true when there are more to take.</summary>
+    public bool CaptureSome()
+    {
+        if (_captured == HashesOf(_capturing).Length) (_capturing, _captured) = (_capturing + 1, 0);
+        if (_capturing == disks.Count || _trouble.Length > 0)
+        {
+            CloseImage();
+            IsCaptured = _trouble.Length == 0;
+            return false;
+        }
+
+        long end = HashesOf(_capturing).Length;
+        if (_capturing == HashRequest.Ram) HashPages(Math.Min(end, _captured + CompareLimits.PagesPerStep));
+        else HashBlocks(disks[_capturing], Math.Min(end, _captured + CompareLimits.BlocksPerStep));
+        return true;
+    }
+
+    /// <summary>Ends the capture, because the guest would stand still for too long.</summary>
+    public void AbandonCapture(string why)
+    {
+        _trouble = why;
+        CloseImage();
+    }
+
+    /// <summary>Why the capture came to nothing; empty when it did not.</summary>
+    public string Trouble => _trouble;
 
     /// <summary>The shadow holds the epoch: begins to ask for its hashes.</summary>
     public HashRequest? Begin(EpochNumber epoch)
@@ -114,26 +146,37 @@ internal sealed class FullCompare(string action, GuestMemory memory, IReadOnlyLi
         _ => $"block {unit} of disk {disks[disk].Id}",
     };
 
-    private ulong[] HashDisk(ComparedDisk disk)
+    private void HashPages(long end)
     {
-        var hashes = new ulong[(disk.Bytes + Sizes.Block - 1) / Sizes.Block];
+        ulong[] into = HashesOf(HashRequest.Ram);
+        for (; _captured < end; _captured++) into[_captured] = hash.Hash(memory.Page(_captured));
+    }
+
+    private void HashBlocks(ComparedDisk disk, long end)
+    {
+        if (_captured == 0) OpenImage(disk);
+        ulong[] into = HashesOf(_capturing);
+        for (; _captured < end && _trouble.Length == 0; _captured++)
+        {
+            long offset = _captured * Sizes.Block;
+            Span<byte> part = _block.AsSpan(0, (int)Math.Min(Sizes.Block, disk.Bytes - offset));
+            if (_image!.Read(offset, part) is { } error) _trouble = error.Message;
+            into[_captured] = hash.Hash(part);
+        }
+    }
+
+    private void OpenImage(ComparedDisk disk)
+    {
+        CloseImage();
         Outcome<DiskFile> opened = DiskFile.Open(disk.Path, writable: false);
-        if (!opened.IsOk)
-        {
-            _trouble = opened.Error.Message;
-            return hashes;
-        }
+        if (opened.IsOk) _image = opened.Value;
+        else _trouble = opened.Error.Message;
+    }
 
-        using DiskFile file = opened.Value;
-        byte[] block = new byte[Sizes.Block];
-        for (long i = 0; i < hashes.Length && _trouble.Length == 0; i++)
-        {
-            Span<byte> part = block.AsSpan(0, (int)Math.Min(Sizes.Block, disk.Bytes - (i * Sizes.Block)));
-            if (file.Read(i * Sizes.Block, part) is { } error) _trouble = error.Message;
-            hashes[i] = hash.Hash(part);
-        }
-
-        return hashes;
+    private void CloseImage()
+    {
+        _image?.Dispose();
+        _image = null;
     }
 }
 

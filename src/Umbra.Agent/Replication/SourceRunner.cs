@@ -37,8 +37,10 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     private Assignment _assignment;
     private SourceSession? _session;
     private SourceGuest? _guest;
+    private readonly Queue<object> _later = new();
     private volatile PairConnection? _connection;
     private FullCompare? _compare;
+    private TimeSpan _compareUntil;
     private string _lastAction = "";
     private string _swap = "";
     private TaskCompletionSource? _turn;
@@ -127,10 +129,8 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     /// <summary>
     /// The controller, asked at <paramref name="sentAt"/>, still has this host and generation as the owner.
     /// </summary>
-    public void ControllerConfirmed(TimeSpan sentAt, Generation generation) => _mailbox.Post(() =>
-    {
-        if (_session?.Generation == generation) _session.ControllerConfirmed(sentAt);
-    });
+    public void ControllerConfirmed(TimeSpan sentAt, Generation generation) =>
+        _mailbox.Post(new ControllerWord(sentAt, generation));
 
     /// <summary>The controller says that another host owns the VM, which may not run there yet.</summary>
     public void OwnedElsewhere(Assignment word) => _mailbox.Post(() =>
@@ -175,6 +175,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         {
             _connection?.Close("the agent stops replicating this VM");
             _guest?.Dispose();
+            foreach (object item in _later) (item as IDisposable)?.Dispose();
             _mailbox.Dispose();
             _ended.SetResult();
         }
@@ -183,17 +184,20 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     private void Step()
     {
         TimeSpan now = BootClock.Now;
-        // While the shadow is compared it must not get another epoch.
-        TimeSpan next = _compare is { IsAsking: true } ? now + LookInterval : _session!.Tick(now);
+        if (_compare is { IsAsking: true } && now >= _compareUntil)
+            EndCompare($"the shadow's hashes took longer than {CompareLimits.AskingMax.TotalMinutes:0} minutes");
+        TimeSpan next = _session!.Tick(now);
         PublishStatus(now);
         TimeSpan wait = next > now + LookInterval ? LookInterval : next - now;
-        object? item = _mailbox.Take(wait);
+        object? item = TakeItem(wait);
         while (item is not null && !_stop.IsCancellationRequested)
         {
             Handle(item);
-            item = _mailbox.Take(TimeSpan.Zero);
+            item = TakeItem(TimeSpan.Zero);
         }
     }
+
+    private object? TakeItem(TimeSpan wait) => _later.TryDequeue(out object? later) ? later : _mailbox.Take(wait);
 
     private void PublishStatus(TimeSpan now)
     {
@@ -220,6 +224,9 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
                 connection.Start();
                 _session!.LinkUp(connection, BootClock.Now);
                 break;
+            case ControllerWord word:
+                if (_session?.Generation == word.Generation) _session.ControllerConfirmed(word.SentAt);
+                break;
             case ConnectionClosed closed when closed.Connection == _connection:
                 _connection = null;
                 EndCompare("the link was lost");
@@ -238,7 +245,11 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     {
         if (frame.Connection != _connection) return;
         FrameOutcome outcome = frame.Decode();
-        if (outcome.Message is HashReply reply && _compare is { IsAsking: true } compare) OnCompared(compare, reply);
+        if (outcome.Message is HashReply reply && _compare is { IsAsking: true } compare)
+        {
+            _session!.Heard(BootClock.Now);
+            OnCompared(compare, reply);
+        }
         else if (outcome.Message is { } message) _session!.On(message, BootClock.Now);
         else Refuse(outcome.Error);
     }
@@ -342,6 +353,8 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     {
         Pauses.Add(report.Pause);
         if (_compare is not { IsCaptured: true, IsAsking: false } compare) return;
+        _session!.IsHeldBack = true;
+        _compareUntil = BootClock.Now + CompareLimits.AskingMax;
         if (compare.Begin(report.Epoch) is { } request) _connection?.Send(request);
     }
 
@@ -354,6 +367,8 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
             return;
         }
 
+        // Or that of one which has come to nothing since.
+        if (_results.All.Any(known => known.Id == result.Id)) return;
         if (result.Succeeded && result.Id == _swap) Moved = result;
         else _results.Add(result);
         _changed();
@@ -365,23 +380,62 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     {
         if (_vm.ComparedDisks() is not { } disks)
         {
-            _results.Add(new VmActionResult
-            {
-                Id = action, Succeeded = false,
-                    Detail = "a disk's image is not raw: it cannot be read from outside QEMU",
-            });
-            _changed();
+            RefuseCompare(action, "a disk's image is not raw: it cannot be read from outside QEMU");
+            return;
+        }
+
+        if (_compare is not null || !CompareLimits.Fits(_guest!.PageCount * Sizes.Page, disks))
+        {
+            RefuseCompare(action, _compare is not null
+                ? "another comparison is under way"
+                : $"its hashes would take more than {CompareLimits.HashBytesMax / Sizes.MiB} MiB");
             return;
         }
 
         var compare = _guest!.NewCompare(action, disks);
         _compare = compare;
-        _guest.BeforeResume = () =>
-        {
-            _guest.BeforeResume = null;
-            compare.Capture(_guest.SavedStateHash, _services.Hash.Hash(_guest.Configuration.Span));
-        };
+        _guest.BeforeResume = () => Capture(compare);
         _session!.RequestSync(action, now);
+    }
+
+    private void RefuseCompare(string action, string why)
+    {
+        _results.Add(new VmActionResult { Id = action, Succeeded = false, Detail = why });
+        _changed();
+    }
+
+    // Within the session's own barrier, so that it cannot be ticked: but both witnesses go on hearing of it.
+    private void Capture(FullCompare compare)
+    {
+        _guest!.BeforeResume = null;
+        TimeSpan until = BootClock.Now + CompareLimits.PauseMax;
+        compare.BeginCapture(_guest.SavedStateHash, _services.Hash.Hash(_guest.Configuration.Span));
+        while (compare.CaptureSome())
+        {
+            TimeSpan now = BootClock.Now;
+            if (now >= until)
+            {
+                compare.AbandonCapture(
+                    $"the guest would stand still for more than {CompareLimits.PauseMax.TotalSeconds:0} s");
+                break;
+            }
+
+            KeepAlive(now);
+        }
+
+        if (!compare.IsCaptured) _mailbox.Post(() => EndCompare(compare.Trouble));
+    }
+
+    private void KeepAlive(TimeSpan now)
+    {
+        _session!.KeepAlive(now);
+        while (_mailbox.Take(TimeSpan.Zero) is { } item)
+        {
+            bool isWitness = item is ControllerWord || (item is ReceivedFrame frame && frame.Connection == _connection
+                && frame.Type == PairMessageType.HeartbeatEcho);
+            if (isWitness) Handle(item);
+            else _later.Enqueue(item);
+        }
     }
 
     private void OnCompared(FullCompare compare, HashReply reply)
@@ -393,6 +447,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         }
 
         _compare = null;
+        _session!.IsHeldBack = false;
         _results.Add(compare.Result());
         _changed();
     }
@@ -401,6 +456,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     {
         if (_compare is not { } compare) return;
         _compare = null;
+        _session!.IsHeldBack = false;
         _guest!.BeforeResume = null;
         _results.Add(compare.Failed(why));
         _changed();
@@ -412,4 +468,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
             .ConfigureAwait(false);
         _mailbox.Post(() => _session?.OnClaimAnswered(claim.Request, answer, BootClock.Now));
     }
+
+    /// <summary>The controller, asked at that time, still has this host and generation as the owner.</summary>
+    private sealed record ControllerWord(TimeSpan SentAt, Generation Generation);
 }

@@ -220,15 +220,19 @@ public sealed partial class SourceSession
             return TimeSpan.MaxValue;
         }
 
-        TimeSpan beatAt = _lastHeartbeat + ProtocolLimits.HeartbeatInterval;
-        if (now >= beatAt)
+        return Min(Beat(now), silentAt);
+    }
+
+    // When the next one is due.
+    private TimeSpan Beat(TimeSpan now)
+    {
+        if (now >= _lastHeartbeat + ProtocolLimits.HeartbeatInterval)
         {
             _link!.Send(new Heartbeat(_generation, now.Ticks));
             _lastHeartbeat = now;
-            beatAt = now + ProtocolLimits.HeartbeatInterval;
         }
 
-        return Min(beatAt, silentAt);
+        return _lastHeartbeat + ProtocolLimits.HeartbeatInterval;
     }
 
     private double ResyncProgress()

@@ -198,6 +198,7 @@ public sealed partial class SourceSession
         if (_link is null || _lost) return next;
         next = Min(next, TickLink(now));
         if (_link is null) return next;
+        if (IsHeldBack) return Min(next, TickRehearsal(now));
         next = Min(next, Min(TickSwap(now), TickRehearsal(now)));
         if (_link is null) return next;
         return Min(next, _phase switch
@@ -206,6 +207,26 @@ public sealed partial class SourceSession
             LinkPhase.Streaming => TickEpoch(now),
             _ => TimeSpan.MaxValue,
         });
+    }
+
+    /// <summary>
+    /// While set nothing is cut or sent and no swap goes on, because the shell compares both sides at the newest epoch.
+    /// Lease, signs of life and claims go on as ever. A shell that asks the shadow past the session tells of its
+    /// answers by <see cref="Heard"/>.
+    /// </summary>
+    public bool IsHeldBack { get; set; }
+
+    /// <summary>Something came over the link that the shell has taken for itself.</summary>
+    public void Heard(TimeSpan now) => _lastReceived = now;
+
+    /// <summary>
+    /// Sends a sign of life where one is due: for a shell that is busy within a call of <see cref="ISourceGuest"/> for
+    /// longer than a lease, and gives the session the <see cref="HeartbeatEcho"/>es and
+    /// <see cref="ControllerConfirmed"/> that come meanwhile, but nothing else.
+    /// </summary>
+    public void KeepAlive(TimeSpan now)
+    {
+        if (_link is not null && !_lost) Beat(now);
     }
 
     /// <summary>The session at this moment.</summary>

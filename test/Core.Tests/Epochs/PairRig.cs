@@ -148,6 +148,19 @@ internal sealed class PairRig
         return rig;
     }
 
+    /// <summary>
+    /// Lets time pass within a call of the guest's: the source's shell does no more than show that it lives.
+    /// </summary>
+    public void PassInCall(TimeSpan time, bool keepsAlive)
+    {
+        for (TimeSpan end = Now + time; Now < end; Now += TimeSpan.FromMilliseconds(50))
+        {
+            if (keepsAlive) Source.KeepAlive(Now);
+            while (keepsAlive && _messages.Count > 0 && Shadow.WantsInput) _messages.Dequeue()();
+            Shadow.Tick(Now);
+        }
+    }
+
     /// <summary>Connects and runs until the first epoch of this source is acknowledged.</summary>
     public void Seed()
     {
