@@ -62,10 +62,14 @@ public static class AgentProcess
         string bootId = KernelText.BootId()?.ToString()
             ?? throw new InvalidOperationException("/proc/sys/kernel/random/boot_id cannot be read: is /proc mounted?");
         using var controller = new ControllerClient(identity);
-        using var guard = new Guard(Guard.OwnCommand, Path.Combine(paths.Memory, "pulse"));
+        var events = new EventLog(TimeProvider.System, options.Name);
+        using var guard = new Guard(Guard.OwnCommand, Path.Combine(paths.Memory, "pulse"), (kind, text) =>
+        {
+            if (events.Add(kind, null, text)) log.Warned(kind, "-", text);
+        });
         var services = new AgentServices(
             options.Name, paths, bootId, controller, new PairTransport(identity), guard,
-            new EventLog(TimeProvider.System, options.Name), log) { Tracker = options.Tracker };
+            events, log) { Tracker = options.Tracker };
         await using var fleet = new VmFleet((vm, all) => new VmKeeper(vm, services, all));
         await using var listener = new PairListener(
             options.ListenEndpoint, services.Transport, services.Codec, fleet.Accepted, log);

@@ -98,6 +98,7 @@ public sealed class GuardProcess : IDisposable
         if (GuardBook.TakePulse(line, out int agent) is { } path)
         {
             _pulse = new PulseFile(path);
+            _owner.SetRoot(Path.GetDirectoryName(path)!);
             _agent = ProcessHandle.Open(agent) is { IsOk: true } open ? open.Value : null;
             return;
         }

@@ -62,6 +62,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         _saver = new DeviceStateSaver(
             _monitor, Path.Combine(paths.Volatile, "devices"), Path.Combine(paths.Volatile, "migrate"),
             new Lz4Compressor(), services.Hash);
+        _lease = new LeaseFile(paths);
         _nbd = NbdServer.Start(paths.NbdSocket);
         _disks = new MirroredDisks(new MirroredDisksOptions
         {
@@ -72,8 +73,8 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
             Brake = vm.Qemu.Brake,
             Server = _nbd,
             LogBytesMax = assignment.Policy.DiskLogBytes,
+            MayRun = () => !IsLeaseOver,
         });
-        _lease = new LeaseFile(paths);
         Configuration = FleetJson.Serialize(assignment.Vm);
     }
 

@@ -90,6 +90,12 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     /// <summary>Why they are not found by the kernel's tracking; empty when they are.</summary>
     public string TrackerReason => _guest?.TrackerReason ?? "";
 
+    /// <summary>
+    /// Whether there is a guard that stops the VM when its lease is over and this agent cannot: without one no lease
+    /// may count.
+    /// </summary>
+    public bool IsGuarded => _services.Guard.IsAlive;
+
     /// <summary>How often the brake let the guest go.</summary>
     public long Brakes => _guest?.Brakes ?? 0;
 

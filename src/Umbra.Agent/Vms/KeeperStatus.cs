@@ -65,7 +65,7 @@ internal static class KeeperStatus
             Guest = status?.Paused ?? primary.IsPaused ? GuestState.Paused : GuestState.Running,
             Protection = status?.Protection ?? ProtectionState.Unprotected,
             Reason = Reason(assignment, runner),
-            Lease = status?.Lease,
+            Lease = runner is { IsGuarded: true } ? status?.Lease : null,
             ProcessId = primary.Qemu.Identity.Pid,
             Definition = assignment.Vm,
             Kpis = primary.Kpis,

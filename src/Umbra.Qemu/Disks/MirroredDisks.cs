@@ -36,6 +36,12 @@ public sealed record MirroredDisksOptions
     /// </summary>
     public required long LogBytesMax { get; init; }
 
+    /// <summary>
+    /// Whether the VM may run at this moment: it is stopped for a moment while its mirrors are ended, and its lease may
+    /// end meanwhile.
+    /// </summary>
+    public Func<bool> MayRun { get; init; } = static () => true;
+
     /// <summary>Drives the watch.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }
@@ -223,11 +229,20 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
         }
 
         // Also when the stop was not answered: it may take effect yet.
-        QmpOutcome<QmpNothing> resumed = pauses
-            ? RunControl.Resume(_options.Monitor, MirrorLimits.CommandDeadline)
-            : QmpOutcome.Ok<QmpNothing>(default);
+        QmpOutcome<QmpNothing> resumed = pauses ? LetRun() : QmpOutcome.Ok<QmpNothing>(default);
         if (!resumed.IsOk) return CallOutcome.Failed("the VM is stopped and does not resume: " + resumed.Description);
         return outcome.IsOk ? CallOutcome.Done : CallOutcome.Failed(outcome.Description);
+    }
+
+    // A guard that stops the VM at its lease's end does so once, and perhaps while it is stopped here.
+    private QmpOutcome<QmpNothing> LetRun()
+    {
+        QmpOutcome<QmpNothing> over = QmpOutcome.Failed<QmpNothing>(QmpStatus.QemuError, "it may not run any more");
+        if (!_options.MayRun()) return over;
+        QmpOutcome<QmpNothing> resumed = RunControl.Resume(_options.Monitor, MirrorLimits.CommandDeadline);
+        if (_options.MayRun()) return resumed;
+        StopGuest();
+        return over;
     }
 
     private QmpOutcome<QmpNothing> Start(Mirrored disk)

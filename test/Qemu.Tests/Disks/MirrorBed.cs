@@ -32,6 +32,9 @@ internal sealed class MirrorBed : IAsyncDisposable
 
     public NbdServer Server { get; }
 
+    /// <summary>Whether the VM may run, as its lease would say.</summary>
+    public bool MayRun { get; set; } = true;
+
     public string Directory => _host.Directory;
 
     public QemuVm Vm { get; private set; } = null!;
@@ -61,6 +64,7 @@ internal sealed class MirrorBed : IAsyncDisposable
         Brake = Vm.Brake,
         Server = Server,
         LogBytesMax = _logBytes,
+        MayRun = () => MayRun,
     });
 
     /// <summary>Lets another agent's object take over.</summary>

@@ -76,6 +76,23 @@ public sealed class MirroredDisksTests
     }
 
     [Fact]
+    public async Task A_vm_whose_lease_is_over_stays_stopped_when_its_mirrors_end()
+    {
+        await using var bed = new MirrorBed();
+        await bed.Start(RandomDisk());
+        await bed.RestartAndCopy();
+        bed.MayRun = false;
+        CallOutcome ended = bed.Disks.Stop();
+        Assert.False(ended.Succeeded);
+        Assert.Contains("may not run", ended.Detail, StringComparison.Ordinal);
+        Assert.Equal("paused", await TestVm.Ask(bed.Vm, QmpCommands.QueryStatus));
+        bed.MayRun = true;
+        await TestVm.Ask(bed.Vm, QmpCommands.Cont);
+        await bed.RestartAndCopy();
+        await bed.CutAndCompare();
+    }
+
+    [Fact]
     public async Task A_log_over_its_limit_harms_no_write_and_a_restart_heals()
     {
         await using var bed = new MirrorBed(logBytes: MirrorLimits.LogBytesMin);

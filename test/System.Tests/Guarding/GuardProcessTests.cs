@@ -20,7 +20,12 @@ public sealed class GuardProcessTests : IDisposable
     private readonly List<Process> _processes = [];
     private readonly Guard _guard;
 
-    public GuardProcessTests() => _guard = new Guard(UmbraProgram.Command("guard"), Path.Combine(_directory, "pulse"));
+    public GuardProcessTests() => _guard = new Guard(
+        UmbraProgram.Command("guard"), Path.Combine(Run, "pulse"), static (_, _) => { });
+
+    // On a real host a tmpfs.
+    private string Run => Directory.CreateDirectory(Path.Combine(_directory, "run")).FullName;
+
 
     public void Dispose()
     {
@@ -84,6 +89,20 @@ public sealed class GuardProcessTests : IDisposable
         Assert.False(answeringProcess.HasExited);
     }
 
+    [Fact]
+    public async Task A_durable_disk_that_stands_still_does_not_keep_a_vm_from_being_stopped()
+    {
+        await using FakeQemu qemu = new();
+        string directory = Directory.CreateDirectory(Path.Combine(_directory, "web")).FullName;
+        // Every write of a file by this name waits for a reader that never comes.
+        foreach (string name in new[] { "guard", "guard.pid" })
+            ShellCommand.Run("mkfifo", Path.Combine(directory, name));
+        GuardedVm vm = Watch("web", qemu, Sleeper());
+        await qemu.Serve().WaitAsync(Patience, TestContext.Current.CancellationToken);
+        _guard.SetRunDeadline(vm.Vm, BootClock.Now + TimeSpan.FromMilliseconds(500));
+        await qemu.Answer(await qemu.Expect("stop").WaitAsync(Patience, TestContext.Current.CancellationToken));
+    }
+
     private Process Sleeper()
     {
         var process = Process.Start("sleep", "60");
@@ -104,6 +123,7 @@ public sealed class GuardProcessTests : IDisposable
     private GuardedVm Watch(string name, FakeQemu qemu, Process process)
     {
         string directory = Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;
+        Directory.CreateDirectory(Path.Combine(Run, name));
         GuardedVm vm = new(new VmId(name), qemu.Path, directory, process.Id, new Generation(1), Disks: 0);
         _guard.Watch(vm);
         return vm;
