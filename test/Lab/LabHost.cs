@@ -73,12 +73,29 @@ public sealed class LabHost
     public void StartAgent(string? joinToken = null, params string[] options)
     {
         _agent?.Dispose();
-        string[] command = [.. Launcher, .. UmbraProgram.Agent(this, joinToken), .. options];
+        string[] command = [.. BootLauncher(), .. Launcher, .. UmbraProgram.Agent(this, joinToken), .. options];
         _agent = LabProcess.Start(Space, _logPath, command);
     }
 
     /// <summary>SIGKILL to the agent alone; guests and everything else it started stay.</summary>
     public void KillAgent() => Agent.Kill();
+
+    /// <summary>
+    /// The host goes down without warning and comes back: all its processes are killed, what was in memory is gone, and
+    /// its agent finds another boot id. (The namespace, its interfaces and the machine's clock stay.)
+    /// </summary>
+    public async Task RebootAsync()
+    {
+        string[] ids = [.. Processes()];
+        if (ids.Length > 0) ShellCommand.TryRun("kill", ["-KILL", .. ids]);
+        await Wait.UntilAsync(
+            $"the processes of {Name} to be gone", () => Task.FromResult(!Processes().Any()), ShellCommand.TimeLimit);
+        foreach (string directory in Directory.EnumerateDirectories(MemoryDirectory))
+            Directory.Delete(directory, recursive: true);
+        foreach (string file in Directory.EnumerateFiles(MemoryDirectory)) File.Delete(file);
+        File.WriteAllText(BootIdPath, Guid.NewGuid() + "\n");
+        StartAgent();
+    }
 
     /// <summary>Cuts the management network in both directions, as a pulled cable.</summary>
     public void CutManagement() => Space.Ip($"link set {ManagementInterface} down");
@@ -113,6 +130,16 @@ public sealed class LabHost
     public void FreeStateDisk() => File.Delete(Path.Combine(StateDirectory, FillerName));
 
     internal void Dispose() => _agent?.Dispose();
+
+    private string BootIdPath => _logPath + ".boot-id";
+
+    private IEnumerable<string> Processes() => NetworkNamespace.Processes(Space.Name).Select(
+        static id => id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    // In the mount namespace of its own that 'ip netns exec' gives it.
+    private IEnumerable<string> BootLauncher() => !File.Exists(BootIdPath)
+        ? []
+        : ["sh", "-c", "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"", BootIdPath];
 
     private static void WriteUntilFull(FileStream filler, ReadOnlySpan<byte> block)
     {

@@ -356,6 +356,7 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
             Guest = _standby is null ? GuestState.Starting : GuestState.Standby,
             Reason = _trouble.Length > 0 ? _trouble : $"{session.Phase}, holds {session.Store.Committed}",
             ProcessId = _standby?.Qemu.Identity.Pid ?? 0,
+            GivenUp = session.GivenUp,
             Sync = new SyncStatus
             {
                 Acknowledged = session.Store.Committed,

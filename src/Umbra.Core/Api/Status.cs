@@ -85,6 +85,12 @@ public sealed record VmStatus
     /// </summary>
     public TimeSpan? Lease { get; init; }
 
+    /// <summary>
+    /// Generation under which the host won the VM and then gave it up for good, because its memory was lost before the
+    /// VM ran there: no copy ever ran under it, or ever will. Null: none.
+    /// </summary>
+    public Generation? GivenUp { get; init; }
+
     /// <summary>QEMU's process id; 0: none.</summary>
     public int ProcessId { get; init; }
 

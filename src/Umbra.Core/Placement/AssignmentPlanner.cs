@@ -35,11 +35,12 @@ public static class AssignmentPlanner
         IsSettled(fleet, vm) && (vm.Deleting || vm.Power == DesiredPower.Stopped || !IsSpareShadow(fleet, vm, host));
 
     /// <summary>
-    /// Whether nobody can need another copy to run the VM from: it is deleted, or off and its host is heard, or known
-    /// to run where it belongs.
+    /// Whether nobody can need another copy to run the VM from: it is deleted, or off and its host is heard and has it,
+    /// or known to run where it belongs.
     /// </summary>
     public static bool IsSettled(FleetState fleet, VmRecord vm) => vm.Deleting
-        || (vm.Power == DesiredPower.Stopped && IsHeard(fleet, vm.Primary)) || IsKnownToRun(fleet, vm);
+        || (vm.Power == DesiredPower.Stopped && IsHeard(fleet, vm.Primary) && !ReturnPlanner.IsGivenUp(fleet, vm))
+        || IsKnownToRun(fleet, vm);
 
     /// <summary>
     /// Whether the VM is known to run where it belongs. What a host said before it fell silent proves nothing: the

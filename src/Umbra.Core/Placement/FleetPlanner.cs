@@ -51,6 +51,7 @@ public static class FleetPlanner
         return CordonSuspect(fleet, vm)
             ?? AdoptDefinition(fleet, vm)
             ?? ActionPlanner.Step(fleet, vm, utcNow)
+            ?? ReturnPlanner.GiveBack(fleet, vm)
             ?? TakeoverPlanner.BeginAutomatic(fleet, vm, utcNow)
             ?? PlanShadow(fleet, vm)
             ?? Unchanged(vm);

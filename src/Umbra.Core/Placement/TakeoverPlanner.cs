@@ -115,7 +115,8 @@ public static class TakeoverPlanner
             next, [.. finished.Events, new PlannedEvent("fence.won", vm.Primary, text)], Claim: claim);
     }
 
-    private static VmRecord Claimed(VmRecord vm, HostId claimant, string id, out FenceClaim claim)
+    /// <summary>The record once the newest generation's claim for <paramref name="claimant"/> is won.</summary>
+    internal static VmRecord Claimed(VmRecord vm, HostId claimant, string id, out FenceClaim claim)
     {
         claim = new FenceClaim(vm.Ownership.Generation, claimant, id);
         var answer = Fencing.Decide(vm.Ownership, claim);

@@ -323,6 +323,47 @@ public sealed class SwapTests
     }
 
     [Fact]
+    public void A_winner_whose_memory_was_lost_before_the_vm_ran_gives_it_up_for_good()
+    {
+        PairRig rig = Seeded();
+        rig.Sync();
+        rig.Disconnect();
+        rig.Media.LoseHost("boot-1", static () => false);
+        rig.NewShadow();
+        rig.Shadow.TakeOver("takeover", new Generation(2), rig.Now);
+        rig.Run(TimeSpan.FromMilliseconds(10));
+        Assert.Equal(new Generation(2), rig.Shadow.GivenUp);
+        Assert.False(rig.ShadowSaid.Results["takeover"].Succeeded);
+        Assert.Empty(rig.ShadowSaid.Ran);
+        // Also the next agent says so, and is of use to the one who gets the VM back.
+        rig.NewShadow();
+        Assert.Null(rig.Shadow.GivenUp);
+        rig.Shadow.TakeOver("takeover", new Generation(2), rig.Now);
+        Assert.Equal(new Generation(2), rig.Shadow.GivenUp);
+        Assert.Equal(new Generation(3), rig.Shadow.Store.Promised);
+        rig.NewSource(generation: new Generation(3));
+        rig.Seed();
+        rig.AssertShadowIsACut();
+    }
+
+    [Fact]
+    public void A_winner_whose_vm_may_have_run_before_its_memory_was_lost_gives_nothing_up()
+    {
+        PairRig rig = Seeded();
+        rig.Disconnect();
+        rig.ShadowSaid.Runs = static () => CallOutcome.Failed("its answer was lost");
+        rig.Shadow.TakeOver("takeover", new Generation(2), rig.Now);
+        rig.Run(TimeSpan.FromMilliseconds(10));
+        Assert.NotEmpty(rig.ShadowSaid.Ran);
+        rig.Media.LoseHost("boot-1", static () => false);
+        rig.NewShadow();
+        rig.Shadow.TakeOver("takeover", new Generation(2), rig.Now);
+        rig.Run(TimeSpan.FromMilliseconds(10));
+        Assert.Null(rig.Shadow.GivenUp);
+        Assert.Empty(rig.ShadowSaid.Ran);
+    }
+
+    [Fact]
     public void A_blank_shadow_takes_nothing_over()
     {
         PairRig rig = new();

@@ -1,0 +1,43 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+
+namespace Umbra.Core.Placement;
+
+/// <summary>
+/// Gives a VM back to the host that it was won from, when the winner lost its memory before the VM ran there. The winner
+/// has given its generation up durably, so that no copy ever ran under it; the old one, which stands still or does not
+/// know yet that it was to, is the newest there is, and goes on under the next generation. Nothing is lost by it.
+/// </summary>
+internal static class ReturnPlanner
+{
+    /// <summary>The claim on behalf of the old copy's host; null: nothing was given up, or there is no such copy.</summary>
+    internal static VmPlan? GiveBack(FleetState fleet, VmRecord vm)
+    {
+        if (!IsGivenUp(fleet, vm) || Keeper(fleet, vm) is not { } keeper) return null;
+        var next = TakeoverPlanner.Claimed(vm, keeper, $"give-back-{vm.Ownership.Generation.Value}", out var claim);
+        string text = $"{keeper} gets the VM back, {next.Ownership.Generation}: {vm.Primary} lost its memory before the "
+            + $"VM ran there under {vm.Ownership.Generation}, and gave it up";
+        return new VmPlan(next, [new PlannedEvent("fence.won", keeper, text)], Claim: claim);
+    }
+
+    /// <summary>Whether the VM's owner says that no copy ran under the newest generation, or ever will.</summary>
+    internal static bool IsGivenUp(FleetState fleet, VmRecord vm) =>
+        fleet.StatusOn(vm.Primary, vm.Name)?.GivenUp == vm.Ownership.Generation;
+
+    // Its generation must be the one that was claimed from: an older copy is not the newest.
+    private static HostId? Keeper(FleetState fleet, VmRecord vm)
+    {
+        foreach (var host in vm.Remains)
+        {
+            if (fleet.Host(host) is not { } known || !known.IsAlive(fleet.Now)) continue;
+            if (fleet.StatusOn(host, vm.Name) is
+                { Role: VmRole.Primary, Guest: GuestState.Paused or GuestState.Running } status
+                && status.Generation.Next == vm.Ownership.Generation)
+            {
+                return host;
+            }
+        }
+
+        return null;
+    }
+}
