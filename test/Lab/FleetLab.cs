@@ -24,7 +24,9 @@ public sealed record LabOptions
     /// <summary>QEMU of host 1, 2, ...; null: the one of the tests.</summary>
     public Func<int, string?> QemuProgram { get; init; } = static _ => null;
 
-    /// <summary>What agents are started by: a program and its arguments, before the agent's own; none: themselves.</summary>
+    /// <summary>
+    /// What agents are started by: a program and its arguments, before the agent's own; none: themselves.
+    /// </summary>
     public IReadOnlyList<string> AgentLauncher { get; init; } = [];
 }
 

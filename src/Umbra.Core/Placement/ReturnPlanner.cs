@@ -4,19 +4,21 @@ using Umbra.Core.Basics;
 namespace Umbra.Core.Placement;
 
 /// <summary>
-/// Gives a VM back to the host that it was won from, when the winner lost its memory before the VM ran there. The winner
-/// has given its generation up durably, so that no copy ever ran under it; the old one, which stands still or does not
-/// know yet that it was to, is the newest there is, and goes on under the next generation. Nothing is lost by it.
+/// Gives a VM back to the host that it was won from, when the winner lost its memory before the VM ran there. The
+/// winner has given its generation up durably, so that no copy ever ran under it; the old one, which stands still or
+/// does not know yet that it was to, is the newest there is, and goes on under the next generation. Nothing is lost.
 /// </summary>
 internal static class ReturnPlanner
 {
-    /// <summary>The claim on behalf of the old copy's host; null: nothing was given up, or there is no such copy.</summary>
+    /// <summary>
+    /// The claim on behalf of the old copy's host; null: nothing was given up, or there is no such copy.
+    /// </summary>
     internal static VmPlan? GiveBack(FleetState fleet, VmRecord vm)
     {
         if (!IsGivenUp(fleet, vm) || Keeper(fleet, vm) is not { } keeper) return null;
         var next = TakeoverPlanner.Claimed(vm, keeper, $"give-back-{vm.Ownership.Generation.Value}", out var claim);
-        string text = $"{keeper} gets the VM back, {next.Ownership.Generation}: {vm.Primary} lost its memory before the "
-            + $"VM ran there under {vm.Ownership.Generation}, and gave it up";
+        string text = $"{keeper} gets the VM back, {next.Ownership.Generation}: {vm.Primary} lost its memory before "
+            + $"the VM ran there under {vm.Ownership.Generation}, and gave it up";
         return new VmPlan(next, [new PlannedEvent("fence.won", keeper, text)], Claim: claim);
     }
 

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Umbra.System.Tests.Guarding;
 
-/// <summary>The agent's end of its guard, beside guards that fail: small scripts that note what they are told.</summary>
+/// <summary>The agent's end of its guard, beside guards that fail: scripts that note what they are told.</summary>
 public sealed class GuardTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
