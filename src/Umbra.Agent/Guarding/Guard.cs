@@ -11,7 +11,7 @@ namespace Umbra.Agent.Guarding;
 /// <summary>
 /// The agent's end of its guard: starts the process, tells it which VMs to look after, starts it anew when it died,
 /// could not be started or stands still. Thread-safe, and no fault of the guard's is one of its caller's: an agent
-/// without a guard goes on, says so, and tries again. A word to the guard is one line into a pipe; the pulse by which it
+/// without a guard goes on, says so, and tries again. A word to it is one line into a pipe; the pulse by which it
 /// knows that the agent moves is a file.
 /// </summary>
 public sealed class Guard : IDisposable
