@@ -102,10 +102,7 @@ public sealed partial class FleetService
         {
             Enter();
             if (_fleet.Vm(request.Vm) is not { } vm) return NoVm(request.Vm);
-            // A host that is no part of the pair any more can only be answered for what it may have won before.
-            bool repeated = vm.Ownership.Holder == caller && vm.Ownership.Request == request.Claim.Request;
-            if (!repeated && (vm.Deleting || (vm.Shadow != caller && vm.Primary != caller)))
-                return new FenceReply(new Core.Swap.FenceAnswer(false, vm.Ownership));
+            if (!vm.MayClaim(request.Claim)) return new FenceReply(new Core.Swap.FenceAnswer(false, vm.Ownership));
             var outcome = _store.Fence(request.Vm, request.Claim, rehearsal);
             Invariant.Holds(outcome is not null, "a VM in memory is in the store");
             if (rehearsal) return new FenceReply(outcome.Answer);
@@ -140,7 +137,7 @@ public sealed partial class FleetService
         if (_fleet.Host(caller) is not { } host) return;
         var session = _sessions[caller];
         host.Clock.Heard(_fleet.Now);
-        if (!session.Accept(heartbeat)) return;
+        if (!session.Order.Accept(heartbeat)) return;
         if (heartbeat.Health is { } health) (session.Health, session.HealthAt) = (health, _fleet.Now);
         Describe(host, heartbeat.Host);
         var answer = AnswerFor(caller);
@@ -150,7 +147,8 @@ public sealed partial class FleetService
         // What primary, shadow and the hosts of old copies say decides what these are told.
         changed.SymmetricExceptWith(Expendable(caller));
         foreach (var copy in changed) Touch(_fleet.Vm(copy.Vm));
-        if (current) Confirm(host, answer);
+        if (current) Carry(ReportPlanner.Confirmed(_fleet, host, answer.Removed));
+        Carry(ReportPlanner.CopiesFound(_fleet, host));
         MeetStrangers(host, session);
         Record([.. session.NewEvents(heartbeat.Events).Select(entry => FromAgent(entry, caller))]);
         foreach (var vm in _fleet.VmsOn(caller)) _unsettled.Add(vm.Name);
@@ -180,45 +178,13 @@ public sealed partial class FleetService
     private static bool Same(HostDescription one, HostDescription other) =>
         one.Accelerators.SequenceEqual(other.Accelerators) && one with { Accelerators = other.Accelerators } == other;
 
-    // The agent has what it is told: what it then does not have any more is gone, and its leases are those it says.
-    private void Confirm(HostState host, HeartbeatAnswer answer)
-    {
-        foreach (var name in answer.Removed)
-        {
-            if (!IsGone(host, name) || _fleet.Vm(name) is not { } vm) continue;
-            Keep(vm.WithoutRemains(host.Name), Event("copy.removed", name, host.Name, "its old copy is gone"));
-        }
-
-        foreach (var vm in _fleet.VmsOn(host.Name).Where(vm => vm.Primary == host.Name && !vm.Deleting).ToList())
-        {
-            var seen = vm.SeenByPrimary(_fleet.StatusOn(host.Name, vm.Name));
-            if (!ReferenceEquals(seen, vm)) Keep(seen);
-        }
-    }
-
-    private static bool IsGone(HostState host, VmId name) =>
-        !host.Vms.TryGetValue(name, out var status)
-        || status is { Role: VmRole.None, Guest: GuestState.Absent };
-
     private void MeetStrangers(HostState host, HostSession session)
     {
-        foreach (var name in host.Vms.Keys)
+        foreach (var name in host.Vms.Keys.Where(name => _fleet.Vm(name) is null))
         {
-            if (_fleet.Vm(name) is null)
-            {
-                if (session.Strangers.Count < HeartbeatItemsMax && session.Strangers.Add(name))
-                {
-                    Record(Event(
-                        "vm.unknown", name, host.Name,
-                            "it has a VM that the controller does not know; it is left alone"));
-                }
-            }
-            else if (!_fleet.IsOn(name, host.Name) && !IsGone(host, name))
-            {
-                // A host that was written off comes back with its copy: that copy is nobody's now.
-                Keep(_fleet.Vm(name)!.WithRemains(host.Name), Event(
-                    "copy.found", name, host.Name, "an old copy came back with its host and is destroyed"));
-            }
+            if (session.Strangers.Count >= HeartbeatItemsMax || !session.Strangers.Add(name)) continue;
+            Record(Event(
+                "vm.unknown", name, host.Name, "it has a VM that the controller does not know; it is left alone"));
         }
     }
 

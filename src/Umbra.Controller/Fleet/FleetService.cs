@@ -162,6 +162,11 @@ public sealed partial class FleetService : IDisposable
         }
     }
 
+    private void Carry(IEnumerable<VmPlan> plans)
+    {
+        foreach (var plan in plans) Carry(_fleet.Vm(plan.Vm.Name)!, plan);
+    }
+
     private void Carry(VmRecord vm, VmPlan plan)
     {
         FleetEvent[] events =

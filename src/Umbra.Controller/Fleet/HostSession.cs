@@ -1,14 +1,12 @@
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Placement;
 
 namespace Umbra.Controller.Fleet;
 
 /// <summary>The controller's side of its conversation with one agent; nothing of it outlives the controller.</summary>
 internal sealed class HostSession
 {
-    private string _instance = "";
-    private string _earlierInstance = "";
-    private long _sequence;
     private IReadOnlyList<FleetEvent> _lastEvents = [];
 
     /// <summary>Pulsed when what the host is told changes.</summary>
@@ -29,22 +27,8 @@ internal sealed class HostSession
     /// <summary>VMs that the agent has and the controller does not know, told once.</summary>
     public HashSet<VmId> Strangers { get; } = [];
 
-    /// <summary>Whether the heartbeat is newer than all before; late ones tell nothing new.</summary>
-    public bool Accept(AgentHeartbeat heartbeat)
-    {
-        if (heartbeat.Instance == _earlierInstance) return false;
-        if (heartbeat.Instance == _instance)
-        {
-            if (heartbeat.Sequence <= _sequence) return false;
-        }
-        else
-        {
-            (_earlierInstance, _instance) = (_instance, heartbeat.Instance);
-        }
-
-        _sequence = heartbeat.Sequence;
-        return true;
-    }
+    /// <summary>Which of its reports are news.</summary>
+    public ReportOrder Order { get; } = new();
 
     /// <summary>Those events that the last heartbeat, whose answer may have been lost, did not bring already.</summary>
     public IReadOnlyList<FleetEvent> NewEvents(IReadOnlyList<FleetEvent> events)

@@ -124,6 +124,14 @@ public sealed record VmRecord
     }
 
     /// <summary>
+    /// Whether the claim counts at all. A host that is no part of the pair any more can only be answered for what it
+    /// may have won before.
+    /// </summary>
+    public bool MayClaim(FenceClaim claim) =>
+        (Ownership.Holder == claim.Claimant && Ownership.Request == claim.Request)
+        || (!Deleting && (Shadow == claim.Claimant || Primary == claim.Claimant));
+
+    /// <summary>
     /// The same after a claim was answered. When another host has won, it is the primary from now on: the pair is
     /// dissolved and the old primary's copy is to be destroyed.
     /// </summary>
