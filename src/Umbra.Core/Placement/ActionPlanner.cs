@@ -25,7 +25,8 @@ public static class ActionPlanner
             };
         }
 
-        if (ConcludedSwap(fleet, vm, pending) is { } concluded) return Finish(vm, pending, concluded);
+        if ((ConcludedSwap(fleet, vm, pending) ?? ConcludedTakeover(fleet, vm, pending)) is { } concluded) return Finish(vm, pending, concluded);
+        if (WhyLost(fleet, vm, pending) is { } lost) return Finish(vm, pending, Failed(pending, lost));
         var waited = Waited(fleet, vm, pending);
         return waited < FleetTimes.ActionTimeout(pending.Action.Kind) ? null : Finish(vm, pending, Failed(
             pending,
@@ -99,6 +100,31 @@ public static class ActionPlanner
 
     private static VmActionResult? ResultOn(FleetState fleet, HostId host, VmId vm, string action) =>
         fleet.StatusOn(host, vm)?.Results.FirstOrDefault(result => result.Id == action);
+
+    // Who was to carry it out is gone with the VM, or the VM is: nothing will come of it, and a takeover must not wait
+    // for its time to be over.
+    private static string? WhyLost(FleetState fleet, VmRecord vm, PendingAction pending)
+    {
+        if (pending.Action.Kind == VmActionKind.TakeoverConsent) return null;
+        if (TakeoverPlanner.WhyOwnerIsOff(fleet, vm) is { } off) return off;
+        var verdict = TakeoverPlanner.MayTry(fleet, vm, saidOff: null);
+        return verdict.Allowed && pending.Action.Kind != VmActionKind.Takeover
+            ? string.Join("; ", verdict.Reasons) : null;
+    }
+
+    // An agent that dies right after the VM began to run never says so.
+    private static VmActionResult? ConcludedTakeover(FleetState fleet, VmRecord vm, PendingAction pending)
+    {
+        if (pending.Action.Kind != VmActionKind.Takeover || Waited(fleet, vm, pending) < FleetTimes.SwapResultGrace)
+            return null;
+        if (!AssignmentPlanner.IsKnownToRun(fleet, vm)) return null;
+        return new VmActionResult
+        {
+            Id = pending.Action.Id,
+            Succeeded = true,
+            Detail = $"it runs on {vm.Primary}, whose agent never said how the takeover went",
+        };
+    }
 
     // The old primary may die after the fence was won: the swap is done all the same, only nobody tells its times.
     private static VmActionResult? ConcludedSwap(FleetState fleet, VmRecord vm, PendingAction pending)

@@ -53,6 +53,7 @@ public static class FleetPlanner
             ?? ActionPlanner.Step(fleet, vm, utcNow)
             ?? ReturnPlanner.GiveBack(fleet, vm)
             ?? TakeoverPlanner.BeginAutomatic(fleet, vm, utcNow)
+            ?? TakeoverPlanner.HandBack(fleet, vm)
             ?? PlanShadow(fleet, vm)
             ?? Unchanged(vm);
     }
@@ -93,6 +94,8 @@ public static class FleetPlanner
         }
 
         if (!wanted || HostPlacement.ChooseShadow(fleet, vm).Host is not { } host) return null;
+        // Nothing would fill it, and as long as there is none the old copy may get the VM back.
+        if (TakeoverPlanner.MayGetBack(fleet, vm).Any() && !AssignmentPlanner.IsSettled(fleet, vm)) return null;
         // An old primary's copy there has to stay until the VM is known to run, and a new shadow would overwrite it; an
         // old shadow keeps its epoch until it has a newer one.
         bool free = !vm.Remains.Contains(host) || AssignmentPlanner.HoldsShadow(fleet, vm, host)

@@ -69,6 +69,44 @@ public static class TakeoverPlanner
         return Begin(vm, id, string.Join("; ", verdict.Reasons), verdict.Proof!.Value, saidOff: null, utcNow);
     }
 
+    /// <summary>
+    /// Hands the VM back to the host that ran it before, where the one that won it since cannot run it and was never
+    /// known to (it has no shadow yet): the copy kept there is as good as what was won. Else null.
+    /// </summary>
+    internal static VmPlan? HandBack(FleetState fleet, VmRecord vm)
+    {
+        if (vm.Policy.Takeover != TakeoverMode.Automatic || vm.Power != DesiredPower.Running) return null;
+        if (vm.Action is not null || vm.Shadow is not null || WhyOwnerIsOff(fleet, vm) is not { } reason) return null;
+        foreach (var host in MayGetBack(fleet, vm))
+        {
+            var next = Claimed(vm, host, $"hand-back-{vm.Ownership.Generation.Value}", out var claim);
+            string text = $"{host} gets the VM back, {next.Ownership.Generation}: {reason}";
+            return new VmPlan(next, [new PlannedEvent("fence.won", host, text)], Claim: claim);
+        }
+
+        return null;
+    }
+
+    /// <summary>Hosts that are heard and keep, paused, the copy that ran under the generation before.</summary>
+    internal static IEnumerable<HostId> MayGetBack(FleetState fleet, VmRecord vm) => vm.Remains.Where(
+        name => fleet.Host(name) is { } host && host.IsAlive(fleet.Now)
+            && fleet.StatusOn(name, vm.Name) is { Role: VmRole.Primary, Guest: GuestState.Paused } status
+            && status.Generation.Next == vm.Ownership.Generation);
+
+    /// <summary>
+    /// Why the VM's owner does not run it and cannot, by its agent's word under the newest generation; null: it does
+    /// not say so. An agent that has lost its shadow's memory before it ran the VM has nothing to run.
+    /// </summary>
+    internal static string? WhyOwnerIsOff(FleetState fleet, VmRecord vm)
+    {
+        if (fleet.StatusOn(vm.Primary, vm.Name) is not { } owner) return null;
+        if (owner.Generation != vm.Ownership.Generation) return null;
+        if (owner.Guest == GuestState.Dead) return $"the agent on {vm.Primary} says that the VM's process is gone";
+        return owner is { Role: VmRole.Shadow, Guest: GuestState.Standby or GuestState.Starting }
+            && owner.Sync.Acknowledged == EpochNumber.None
+                ? $"the agent on {vm.Primary} says that it has no complete epoch to run" : null;
+    }
+
     /// <summary>The consent is in, or refused.</summary>
     internal static VmPlan AfterConsent(
         FleetState fleet, VmRecord vm, PendingAction pending, VmActionResult result, DateTimeOffset utcNow)
@@ -87,7 +125,7 @@ public static class TakeoverPlanner
         var verdict = TakeoverRule.Decide(evidence with { ShadowEpoch = Newer(evidence.ShadowEpoch, result.Epoch) });
         return verdict.Allowed
             ? ClaimForShadow(vm, pending, result, string.Join("; ", verdict.Reasons), utcNow)
-            : GiveUp(fleet, vm, pending, result, string.Join("; ", verdict.Reasons));
+            : GiveUp(vm, pending, result, string.Join("; ", verdict.Reasons));
     }
 
     private static VmPlan ClaimForShadow(
@@ -101,19 +139,10 @@ public static class TakeoverPlanner
         return new VmPlan(next, [new PlannedEvent("fence.won", pending.Target, text)], Claim: claim);
     }
 
-    // The shadow has promised to refuse this generation, so the pair cannot go on under it: the primary, which is heard
-    // again or may be, gets the next one.
-    private static VmPlan GiveUp(
-        FleetState fleet, VmRecord vm, PendingAction pending, VmActionResult consent, string reasons)
-    {
-        var finished = ActionPlanner.Finish(
-            vm, pending, consent with { Succeeded = false, Detail = "no takeover: " + reasons });
-        if (fleet.Host(vm.Primary) is not { } host || !host.IsAlive(fleet.Now)) return finished;
-        var next = Claimed(finished.Vm, vm.Primary, PublicId(pending.Action.Id), out var claim);
-        string text = $"{vm.Primary} keeps the VM, {next.Ownership.Generation}: no takeover: {reasons}";
-        return new VmPlan(
-            next, [.. finished.Events, new PlannedEvent("fence.won", vm.Primary, text)], Claim: claim);
-    }
+    // The shadow has promised to refuse this generation. A primary that runs claims the next one as soon as the shadow
+    // says so; to claim it here, for one that may be dead, would make its word about the old generation worthless.
+    private static VmPlan GiveUp(VmRecord vm, PendingAction pending, VmActionResult consent, string reasons) =>
+        ActionPlanner.Finish(vm, pending, consent with { Succeeded = false, Detail = "no takeover: " + reasons });
 
     /// <summary>The record once the newest generation's claim for <paramref name="claimant"/> is won.</summary>
     internal static VmRecord Claimed(VmRecord vm, HostId claimant, string id, out FenceClaim claim)

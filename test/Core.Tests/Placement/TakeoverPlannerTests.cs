@@ -103,16 +103,76 @@ public sealed class TakeoverPlannerTests
     }
 
     [Fact]
-    public void A_primary_heard_again_before_the_consent_arrives_keeps_the_VM_under_a_new_generation()
+    public void A_primary_heard_again_before_the_consent_arrives_keeps_the_VM()
     {
         var fleet = Pair(Automatic).Pass(Wait, "b", "c").Settle();
         fleet.Report("a", FleetBuilder.Primary());
         fleet.Report("b", FleetBuilder.Shadow(results: Consent(fleet, Wait))).Settle();
         Assert.Equal(A, fleet.Record().Primary);
-        Assert.Equal(new Generation(2), fleet.Record().Ownership.Generation);
         Assert.Equal(B, fleet.Record().Shadow);
-        Assert.Equal(A, Assert.Single(fleet.Claims).Claimant);
+
+        // The pair goes on under the next generation, which the source claims: it alone knows that the VM lives.
+        Assert.Empty(fleet.Claims);
+        fleet.Report("a", FleetBuilder.Primary(guest: GuestState.Dead)).Pass(FleetTimes.TakeoverRetry, "a", "b")
+            .Settle();
+        Assert.Equal(VmActionKind.TakeoverConsent, fleet.Assigned("b").Action!.Kind);
     }
+
+    [Theory]
+    [InlineData(VmActionKind.Sync)]
+    [InlineData(VmActionKind.Swap)]
+    public void An_action_whose_VM_has_died_ends_and_the_takeover_begins(VmActionKind kind)
+    {
+        var fleet = Pair(Automatic).Change(vm => vm with
+        {
+            Action = new PendingAction(
+                new VmAction("act", kind, "test"), A, vm.Ownership.Generation, FleetBuilder.Start),
+        });
+        fleet.Report("a", FleetBuilder.Primary(guest: GuestState.Dead)).Settle();
+        Assert.False(Assert.Single(fleet.Record().History).Result.Succeeded);
+        Assert.Equal(VmActionKind.TakeoverConsent, fleet.Assigned("b").Action!.Kind);
+    }
+
+    [Fact]
+    public void A_takeover_whose_VM_runs_is_done_though_the_agent_never_says_so()
+    {
+        var fleet = Pair(Automatic).Report("a", FleetBuilder.Primary(guest: GuestState.Dead)).Settle();
+        fleet.Report("b", FleetBuilder.Shadow(results: Consent(fleet, TimeSpan.Zero))).Settle();
+        fleet.Report("b", FleetBuilder.Primary(generation: 2)).Settle();
+        Assert.NotNull(fleet.Record().Action);
+        fleet.Pass(FleetTimes.SwapResultGrace, "a", "b", "c").Settle();
+        Assert.True(fleet.Record().History[^1].Result.Succeeded);
+        Assert.NotNull(fleet.Record().Shadow);
+    }
+
+    public static TheoryData<VmStatus> OwnersThatCannotRun => new(
+        FleetBuilder.Primary(generation: 2, guest: GuestState.Dead), FleetBuilder.Shadow(generation: 2, epoch: 0));
+
+    [Theory]
+    [MemberData(nameof(OwnersThatCannotRun))]
+    public void A_VM_that_its_winner_cannot_run_goes_back_to_the_copy_that_was_kept(VmStatus owner)
+    {
+        var fleet = Won().Report("b", owner).Settle();
+        Assert.Equal((A, new Generation(3)), (fleet.Record().Primary, fleet.Record().Ownership.Generation));
+        Assert.Equal(A, fleet.Claims[^1].Claimant);
+    }
+
+    [Fact]
+    public void A_VM_goes_back_to_no_copy_that_is_older_or_while_its_winner_may_run_it()
+    {
+        var fleet = Won().Report("b", FleetBuilder.Shadow(generation: 2)).Settle();
+        Assert.Equal(B, fleet.Record().Primary);
+        fleet.Report("b", FleetBuilder.Shadow(generation: 1, epoch: 0)).Settle();
+        Assert.Equal(B, fleet.Record().Primary);
+        fleet.Report("a", FleetBuilder.Primary(generation: 0, guest: GuestState.Paused))
+            .Report("b", FleetBuilder.Primary(generation: 2, guest: GuestState.Dead)).Settle();
+        Assert.Equal(B, fleet.Record().Primary);
+    }
+
+    // The shadow's host has won a swap's claim; the old primary keeps its copy, paused.
+    private static FleetBuilder Won() => Pair(Automatic).Report("a", FleetBuilder.Primary(guest: GuestState.Paused))
+        .Change(vm => vm.AfterFence(Fencing.Decide(vm.Ownership, new FenceClaim(new Generation(1), B, "swap"))))
+        .Settle();
 
     [Fact]
     public void A_refused_consent_is_asked_for_again_only_after_a_while()
