@@ -62,6 +62,25 @@ public sealed class SwapTests
     }
 
     [Fact]
+    public void A_repeated_permit_declines_nothing_once_the_VM_is_claimed()
+    {
+        PairRig rig = Seeded();
+        SwapPermit? permit = null;
+        List<PairMessage> said = [];
+        rig.Loses = message =>
+        {
+            if (message is SwapPermit first) permit = first;
+            said.Add(message);
+            return false;
+        };
+        rig.Source.RequestSwap("swap", false, rig.Now);
+        rig.RunUntil(() => rig.ShadowSaid.Claims.Count > 0);
+        rig.Shadow.On(permit!, rig.Now);
+        Assert.Equal(ShadowPhase.Claiming, rig.Shadow.Phase);
+        Assert.DoesNotContain(said, static message => message is SwapDeclined);
+    }
+
+    [Fact]
     public void A_swaps_last_epoch_follows_one_that_was_cut_after_it_was_asked_for()
     {
         PairRig rig = Seeded();
