@@ -1,6 +1,5 @@
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
-using Umbra.Core.Deltas;
 using Umbra.Core.Epochs;
 using Umbra.Core.Protocol;
 using Umbra.Core.Swap;
@@ -9,37 +8,31 @@ using Umbra.Testing.Replication;
 namespace Umbra.Simulation;
 
 /// <summary>
-/// One agent process: the product's sessions behind model effects. An exception out of any call ends it; a new one
-/// finds what is on the host.
+/// One agent process: the product's sessions behind model effects. It does one thing at a time; what comes meanwhile,
+/// or while the process stands still, waits. An exception out of any call ends it; a new one finds what is on the host.
+/// What the product's VmKeeper does with the controller's word is a model of it, in the other part of this class.
 /// </summary>
-internal sealed class SimAgent : ISourceEffects, IShadowEffects
+internal sealed partial class SimAgent : ISourceEffects, IShadowEffects
 {
-    // Decoders are large and keep nothing from one batch to the next.
-    [ThreadStatic]
-    private static PageBatchDecoder? s_pages;
-
-    [ThreadStatic]
-    private static BlockBatchDecoder? s_blocks;
+    /// <summary>A call into the emulator that takes longer has failed, as in the product.</summary>
+    private static readonly TimeSpan MonitorDeadline = TimeSpan.FromSeconds(5);
 
     private readonly SimWorld _world;
     private readonly SimHost _host;
-    private readonly ulong _session;
-    private bool _dead;
+    private readonly Queue<Action> _mailbox = new();
+    private bool _ended;
+    private bool _inStep;
+    private TimeSpan _standsStillUntil;
     private TimeSpan _wakeAt = TimeSpan.MaxValue;
-    private bool _guestSeenDead;
-    private Generation _failedUnder;
-    private Generation _ownedUnder;
-    private string? _consentId;
-    private TakeoverConsent? _consent;
 
     public SimAgent(SimWorld world, SimHost host)
     {
         _world = world;
         _host = host;
-        _session = world.Random.Next();
+        _instance = "instance-" + world.Random.Next();
         host.Agent = this;
         world.Trace($"{host.Name}: an agent starts as {host.Role}");
-        Do(Begin);
+        Do(TakeUp);
         Heartbeat();
     }
 
@@ -49,38 +42,28 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
 
     public ShadowSession? Shadow { get; private set; }
 
-    public bool WantsInput => Shadow is null || Shadow.WantsInput;
+    /// <summary>Whether the process is stopped, as by a signal or with its host.</summary>
+    public bool StandsStill => _world.Now < _standsStillUntil;
+
+    public bool IsBusy => _inStep || StandsStill;
+
+    public bool TakesFrames => !_ended && !IsBusy && _mailbox.Count == 0 && Shadow is not { WantsInput: false };
 
     private TimeSpan Now => _host.LocalNow;
 
-    /// <summary>Runs a part of the agent and wakes its session; a crash out of it ends the process.</summary>
+    /// <summary>Runs a part of the agent, now or once it is at leisure, and wakes its session.</summary>
     public void Do(Action action)
     {
-        Guarded(action);
+        if (_ended) return;
+        if (IsBusy || _mailbox.Count > 0) _mailbox.Enqueue(action);
+        else Step(action);
         Schedule(_world.Now + TimeSpan.FromTicks(1000));
-    }
-
-    private void Guarded(Action action)
-    {
-        if (_dead) return;
-        try
-        {
-            action();
-        }
-        catch (ModelCrashException crash)
-        {
-            _world.Trace($"{_host.Name}: {crash.Message}");
-            Die();
-            return;
-        }
-
-        _world.Check(_host);
     }
 
     public void Die()
     {
-        if (_dead) return;
-        _dead = true;
+        if (_ended) return;
+        _ended = true;
         _host.Agent = null;
         Connection?.Cut();
         _world.Trace($"{_host.Name}: the agent is dead");
@@ -91,40 +74,42 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
     /// <summary>A call of the agent into the outside; it may die there.</summary>
     public void MayCrash(string call)
     {
-        if (_dead) throw new ModelCrashException(call + " after its end");
+        if (_ended) throw new ModelCrashException(call + " after its end");
         if (_world.Faulty && _world.Random.OneIn(SimWorld.CrashOneIn)) throw new ModelCrashException(call);
+    }
+
+    /// <summary>The process stands still for a while.</summary>
+    public void StandStill(TimeSpan time)
+    {
+        TimeSpan until = _world.Now + time;
+        if (until > _standsStillUntil) _standsStillUntil = until;
+        _wakeAt = TimeSpan.MaxValue;
+        Schedule(_standsStillUntil);
     }
 
     public void Wake() => Schedule(_world.Now + TimeSpan.FromTicks(100));
 
-    public void LinkFound(SimConnection connection)
+    public void LinkFound(SimConnection connection) => Do(() =>
     {
         Connection = connection;
-        Do(() =>
-        {
-            Source?.LinkUp(connection.EndAt(_host), Now);
-            Shadow?.LinkUp(connection.EndAt(_host), Now);
-        });
-    }
+        Source?.LinkUp(connection.EndAt(_host), Now);
+        Shadow?.LinkUp(connection.EndAt(_host), Now);
+    });
 
-    public void LinkLost(SimConnection connection)
+    public void LinkLost(SimConnection connection) => Do(() =>
     {
         if (Connection != connection) return;
         Connection = null;
-        Do(() =>
-        {
-            Source?.LinkDown("the connection was lost", Now);
-            Shadow?.LinkDown();
-        });
-    }
+        Source?.LinkDown("the connection was lost", Now);
+        Shadow?.LinkDown();
+    });
 
     public void Receive(SimConnection connection, PairMessage message)
     {
-        if (Connection != connection) return;
+        if (Connection != connection && _world.Bug != PlantedBug.StaleFrameApplied) return;
         message = _world.Tampered(_host, message, Now);
-        if (message is DeviceStatePart part)
-            _world.CutOfEpoch[part.Epoch.Value] = ModelGuest.ReadDeviceState(part.Payload.Span).Cut;
-        if (message is EpochReject { Reason: RejectReason.Corrupt } reject)
+        if (message is DeviceStatePart part) _world.NoteCut(_host, part);
+        if (message is EpochReject { Reason: RejectReason.Corrupt } reject && !connection.Disorderly)
             throw new SimFailureException("an epoch was corrupt though nothing was damaged: " + reject.Detail);
         Do(() =>
         {
@@ -133,21 +118,15 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
         });
     }
 
-    public void RequestSwap(string id) => Do(() => Source?.RequestSwap(id, false, Now));
-
-    public void RequestSync(string id) => Do(() => Source?.RequestSync(id, Now));
-
-    public void SetPolicy(ProtectionPolicy policy) => Do(() => Source?.SetPolicy(policy, Now));
-
     public void ConfigurationChanged() => Do(() => Source?.ConfigurationChanged(Now));
 
     void ISourceEffects.CloseLink(string reason) => Close(reason);
 
     void IShadowEffects.CloseLink(string reason) => Close(reason);
 
-    void ISourceEffects.ClaimFence(FenceClaim claim, string cause) => Ask(claim, cause);
+    void ISourceEffects.ClaimFence(FenceClaim claim, string cause) => Claim(claim, cause);
 
-    void IShadowEffects.ClaimFence(FenceClaim claim, string cause) => Ask(claim, cause);
+    void IShadowEffects.ClaimFence(FenceClaim claim, string cause) => Claim(claim, cause);
 
     void IShadowEffects.Rehearse(string swap, FenceClaim claim, ReadOnlyMemory<byte> deviceState) => _world.Call(
         _host, () => Fencing.Decide(_world.Controller.Owner, claim),
@@ -156,41 +135,30 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
     public void GenerationRaised(Generation generation)
     {
         MayCrash("GenerationRaised");
-        _host.Generation = generation;
+        _host.Part = _host.Part! with { Generation = generation };
         _host.Guest!.Generation = generation.Value;
     }
 
     public void OwnershipLost(Generation generation, string reason)
     {
         _world.Trace($"{_host.Name}: ownership is lost: {reason}");
-        Source = null;
-        _world.In(TimeSpan.FromMilliseconds(5), () => Do(() =>
-        {
-            if (_host.Role != SimRole.Primary) return;
-            Connection?.Cut();
-            _host.Wipe();
-        }));
+        _floor = generation;
+        _world.In(TimeSpan.FromMilliseconds(5), () => Do(Destroy));
     }
 
-    public void EpochAcknowledged(EpochReport report) => _world.Acknowledged(report);
+    public void EpochAcknowledged(EpochReport report) => _world.Acknowledged(Connection!.Shadow, report);
 
     public void ActionFinished(VmActionResult result)
     {
+        bool repeated = !result.Succeeded
+            && _results.Exists(r => r.Id == result.Id && !r.Succeeded && r.Detail == result.Detail);
+        if (repeated) return;
         _world.Trace($"{_host.Name}: action {result.Id}: {(result.Succeeded ? "done" : "failed")}, {result.Detail}");
-        _world.Results[result.Id] = result;
-        bool takeover = result.Id.StartsWith("takeover", StringComparison.Ordinal);
-        if (takeover && !result.Succeeded && Shadow is { Store.Committed.Value: 0 })
-            _failedUnder = _ownedUnder;
-        if (result.Id == _consentId && result.Succeeded)
-        {
-            _consent = new TakeoverConsent(result.Generation, Now - Shadow!.LastHeard);
-            if (result.Generation > _host.Refused) _host.Refused = result.Generation;
-            _world.Consented();
-        }
-        else if (result.Id == _consentId)
-        {
-            _consentId = null;
-        }
+        if (_results.Count == ResultsMax) _results.RemoveAt(0);
+        _results.Add(result);
+        if (!result.Succeeded || Shadow is null || result.Id != _lastAction) return;
+        if (result.Generation > _host.Refused) _host.Refused = result.Generation;
+        _world.Consented();
     }
 
     public void Report(string kind, string text) => _world.Trace($"{_host.Name}: {kind}: {text}");
@@ -200,113 +168,69 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
         MayCrash("PrepareStandby");
         _host.Loaded = null;
         CallOutcome outcome = _world.GuestTrouble() ? CallOutcome.Failed("no standby") : CallOutcome.Done;
-        _world.In(_world.Random.Between(20, 80), () => Do(() => Shadow?.OnStandbyReady(ticket, outcome, Now)));
+        _world.In(
+            _world.Slow(_world.Random.Between(20, 80)), () => Do(() => Shadow?.OnStandbyReady(ticket, outcome, Now)));
     }
 
     public void LoadDeviceState(long ticket, EpochNumber epoch, ReadOnlyMemory<byte> deviceState)
     {
         MayCrash("LoadDeviceState");
         byte[] state = deviceState.ToArray();
-        bool fails = _world.GuestTrouble();
+        bool fails = Stalls("Load") is not null || _world.GuestTrouble();
+        if (!fails) _host.Loaded = state;
         _world.In(_world.Random.Between(2, 10), () => Do(() =>
-        {
-            if (!fails) _host.Loaded = state;
-            Shadow?.OnLoaded(ticket, fails ? CallOutcome.Failed("does not load") : CallOutcome.Done, Now);
-        }));
+            Shadow?.OnLoaded(ticket, fails ? CallOutcome.Failed("does not load") : CallOutcome.Done, Now)));
     }
 
     public void Run(long ticket, Generation generation)
     {
         MayCrash("Run");
-        bool fails = _world.GuestTrouble();
-        if (!fails) _world.RunShadow(_host, generation);
+        Assignment before = _host.Part!;
+        // The record goes first: an agent that dies right after the VM began to run must be found running it.
+        _host.BecomeOwner(generation);
+        MayCrash("Owner");
+        bool fails = Stalls("Run") is not null || _world.GuestTrouble();
+        if (fails) _host.Part = before;
+        else _world.RunShadow(_host);
+        Stalls("Ran");
         MayCrash("Ran");
         _world.In(TimeSpan.FromMilliseconds(1), () => Do(() =>
         {
             Shadow?.OnRunning(ticket, fails ? CallOutcome.Failed("does not run") : CallOutcome.Done, Now);
-            if (!fails) BecomePrimary();
+            if (!fails) Promoted();
         }));
     }
 
-    private void Begin()
+    private void Step(Action action)
     {
-        Source = null;
-        Shadow = null;
-        if (_host.Role == SimRole.Primary) BeginSource();
-        else if (_host.Role == SimRole.Shadow) BeginShadow();
-    }
-
-    private void BeginSource()
-    {
-        ModelGuest guest = _host.Guest!;
-        if (!guest.Alive) return;
-        Arm(guest);
-        Source = new SourceSession(
-            new SourceOptions
-            {
-                Vm = SimWorld.Vm, Host = _host.Id, Generation = _host.Generation, Session = _session,
-                Policy = _world.Policy, Hash = SimHash.Instance, Held = guest.Held,
-                LastEpoch = _host.LastEpoch, LeaseCarriedUntil = _host.RunDeadline,
-            },
-            _world.Wrapped(guest), this, Now);
-    }
-
-    private void Arm(ModelGuest guest)
-    {
-        guest.Intercept = call =>
+        _inStep = true;
+        try
         {
-            _world.Race(_host, call);
-            MayCrash(call);
-            return _world.GuestTrouble() && SimWorld.MayFail(call)
-                ? CallOutcome.Failed("the emulator does not answer") : null;
-        };
-        guest.NextCut = _world.NextCut;
-        guest.Snapshot = snapshot => _world.Snapshots[snapshot.Cut] = snapshot;
-        guest.RunDeadline = deadline => _host.SetRunDeadline(deadline);
-        guest.MayResume = () => _host.RunDeadline is { } deadline && Now >= deadline
-            ? CallOutcome.Failed("its lease is over") : CallOutcome.Done;
-    }
-
-    private void BeginShadow()
-    {
-        ModelMedia media = _host.Media;
-        media.Intercept = call =>
+            action();
+        }
+        catch (ModelCrashException crash)
         {
-            MayCrash(call);
-            return _world.StorageTrouble(_host) && SimWorld.MayFail(call) ? CallOutcome.Failed("no space left") : null;
-        };
-        ShadowStore store = new(
-            _world.Wrapped(media), SimHash.Instance,
-            s_pages ??= new PageBatchDecoder(SimHash.Instance, BatchCodecs.None),
-            s_blocks ??= new BlockBatchDecoder(SimHash.Instance, BatchCodecs.None), 1);
-        CallOutcome recovered = store.Recover();
-        if (!recovered.Succeeded)
-        {
-            _world.Trace($"{_host.Name}: recovery failed: {recovered.Detail}");
-            _world.In(TimeSpan.FromMilliseconds(300), () => Do(() =>
-            {
-                if (Shadow is null && _host.Role == SimRole.Shadow) BeginShadow();
-            }));
+            _world.Trace($"{_host.Name}: {crash.Message}");
+            Die();
             return;
         }
+        finally
+        {
+            _inStep = false;
+        }
 
-        _world.CheckDisksOnly(_host, store);
-        Shadow = new ShadowSession(
-            new ShadowOptions
-            {
-                Vm = SimWorld.Vm, Host = _host.Id, Session = _session, Hash = SimHash.Instance,
-            },
-            store, this, Now);
+        _world.Check(_host);
     }
 
-    private void BecomePrimary()
+    // The world goes on while a call takes its time; this agent does nothing else.
+    private CallOutcome? Stalls(string call)
     {
-        // The last message to the source still goes out.
-        if (Connection is { } connection) _world.In(TimeSpan.FromMilliseconds(30), connection.Cut);
-        Connection = null;
-        Shadow = null;
-        _guestSeenDead = false;
-        BeginSource();
+        TimeSpan begin = _world.Now;
+        _world.PassStall(_host, call);
+        while (StandsStill && !_ended && _world.PassTime(_standsStillUntil - _world.Now)) continue;
+        if (_ended) throw new ModelCrashException(call + " that outlived its agent");
+        return _world.Now - begin >= MonitorDeadline && SimWorld.IsMonitorCall(call)
+            ? CallOutcome.Failed("the emulator does not answer") : null;
     }
 
     private void Close(string reason)
@@ -317,99 +241,47 @@ internal sealed class SimAgent : ISourceEffects, IShadowEffects
         connection?.Cut();
     }
 
-    private void Ask(FenceClaim claim, string cause)
+    private void Claim(FenceClaim claim, string cause)
     {
         MayCrash("ClaimFence");
-        _host.OwnedSince = Now;
         _world.Trace($"{_host.Name}: claims {claim.Expected.Next} ({cause})");
-        _world.Call(_host, () => _world.Controller.Claim(claim), answer => Do(() =>
+        _world.Call(_host, controller => controller.OnClaim(claim), answer => Do(() =>
         {
             Source?.OnClaimAnswered(claim.Request, answer, Now);
             Shadow?.OnClaimAnswered(claim.Request, answer, Now);
         }));
     }
 
-    private void Heartbeat()
-    {
-        if (_dead) return;
-        _world.In(TimeSpan.FromMilliseconds(200), Heartbeat);
-        if (_host is { Role: SimRole.Primary, Guest.Alive: false } && !_guestSeenDead)
-        {
-            _guestSeenDead = true;
-            Source = null;
-            Connection?.Cut();
-            _world.Trace($"{_host.Name}: the guest's process is gone");
-        }
-
-        bool primary = _host.Role == SimRole.Primary;
-        SimHeartbeat heartbeat = new(
-            _host, Now, primary || _failedUnder != default, primary ? _host.Generation : _failedUnder,
-            primary ? _guestSeenDead && !_host.Runs : _failedUnder != default, SimWorld.Lease,
-            Shadow?.Store.Committed ?? (Source is { IsYielded: true } ? new EpochNumber(1) : EpochNumber.None),
-            _consentId, _consent);
-        _world.Call(_host, () => _world.Controller.OnHeartbeat(heartbeat), answer => Do(() => OnAnswer(answer)));
-        _world.ConnectIfApart(_host);
-    }
-
-    private void OnAnswer(SimAnswer? answer)
-    {
-        if (answer is null) return;
-        bool mine = answer.Owner.Holder == _host.Id;
-        if (_host.Role == SimRole.Primary)
-        {
-            if (mine && answer.Owner.Generation == _host.Generation)
-                Source?.ControllerConfirmed(_world.Bug == PlantedBug.LeaseDatedFromAnswer ? Now : answer.SentAt);
-            else if (Source is not null)
-                Source.OnOwnership(answer.Owner, answer.Runs, Now);
-            else if (mine && answer.Owner.Generation > _host.Generation)
-                _host.Generation = answer.Owner.Generation;
-            else if (!mine && answer.Owner.Generation > _host.Generation)
-                OwnershipLost(answer.Owner.Generation, "another host owns the VM");
-            return;
-        }
-
-        if (_host.Role == SimRole.None && !mine)
-        {
-            _host.Role = SimRole.Shadow;
-            BeginShadow();
-        }
-
-        if (Shadow is null) return;
-        if (mine) _host.OwnedSince = answer.SentAt;
-        if (mine) _ownedUnder = answer.Owner.Generation;
-        if (mine) Shadow.TakeOver("takeover-" + answer.Owner.Generation, answer.Owner.Generation, Now);
-        else if (answer.WantsConsent is { } id && id != _consentId) Consent(id, answer.Owner.Generation);
-    }
-
-    private void Consent(string id, Generation refused)
-    {
-        _consentId = id;
-        _consent = null;
-        Shadow!.RequestConsent(id, refused, SimWorld.Lease, Now);
-    }
-
     private void Schedule(TimeSpan at)
     {
-        if (_dead || at >= _wakeAt) return;
+        if (_ended || at >= _wakeAt) return;
         _wakeAt = at;
         _world.At(at, () =>
         {
             if (_wakeAt != at) return;
             _wakeAt = TimeSpan.MaxValue;
-            Guarded(TickOnce);
+            Tick();
         });
     }
 
-    private void TickOnce()
+    private void Tick()
     {
+        if (_ended || _inStep) return;
+        if (StandsStill)
+        {
+            Schedule(_standsStillUntil);
+            return;
+        }
+
+        while (!_ended && !IsBusy && _mailbox.TryDequeue(out Action? action)) Step(action);
+        if (_ended || IsBusy) return;
         TimeSpan next = TimeSpan.MaxValue;
-        if (_world.Stalled(_host)) next = Now + TimeSpan.FromMilliseconds(20);
-        else if (Source is not null) next = Source.Tick(Now);
-        else if (Shadow is not null) next = Shadow.Tick(Now);
+        Step(() => next = Source?.Tick(Now) ?? Shadow?.Tick(Now) ?? TimeSpan.MaxValue);
         Connection?.Deliver(_host);
+        TimeSpan soonest = _world.Now + TimeSpan.FromTicks(500);
+        if (_mailbox.Count > 0) Schedule(soonest);
         if (next == TimeSpan.MaxValue) return;
         TimeSpan at = _host.Clock.ToWorld(next) + TimeSpan.FromTicks(1);
-        TimeSpan soonest = _world.Now + TimeSpan.FromTicks(500);
         Schedule(at > soonest ? at : soonest);
     }
 }

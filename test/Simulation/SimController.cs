@@ -1,128 +1,178 @@
+using System.Globalization;
+using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Placement;
 using Umbra.Core.Swap;
 
 namespace Umbra.Simulation;
 
-/// <summary>What an agent tells the controller.</summary>
-internal sealed record SimHeartbeat(
-    SimHost Host, TimeSpan SentAt, bool Primary, Generation Generation, bool Dead, TimeSpan? Lease,
-    EpochNumber Committed, string? ConsentId, TakeoverConsent? Consent);
-
-/// <summary>What the controller answers.</summary>
-internal sealed record SimAnswer(TimeSpan SentAt, Ownership Owner, bool Runs, string? WantsConsent);
-
 /// <summary>
-/// A controller with a durable register and volatile memory, deciding by Core's rules. Its clock drifts; a crash takes
-/// all but the register.
+/// A controller: the product's planners over a fleet of three hosts and one VM. Only what keeps and tells (the
+/// product's FleetService over SQLite and HTTP) is a model: the VM's record survives a crash, everything heard does
+/// not. Its clock drifts, and stands still while it is suspended, as the product's does.
 /// </summary>
-internal sealed class SimController(SimWorld world, HostId firstHolder, PlantedBug bug)
+internal sealed class SimController
 {
-    private readonly Dictionary<HostId, SimHeartbeat> _latest = [];
-    private WitnessClock _witness = new(TimeSpan.Zero);
-    private Generation? _reportedDead;
-    private TimeSpan? _lease;
-    private TakeoverConsent? _consent;
-    private string? _consentId;
-    private int _consents;
-    private Generation _runs;
+    private readonly SimWorld _world;
+    private readonly IReadOnlyList<SimHost> _hosts;
+    private readonly SimClock _clock;
+    private readonly Dictionary<HostId, ReportOrder> _orders = [];
+    private FleetState _fleet = new();
+    private VmRecord _kept;
+    private TimeSpan _startedAt;
 
-    public SimClock Clock { get; } = new(world.Random);
+    public SimController(SimWorld world, IReadOnlyList<SimHost> hosts)
+    {
+        (_world, _hosts) = (world, hosts);
+        _clock = new SimClock(world.Random);
+        _kept = new VmRecord
+        {
+            Definition = SimWorld.Definition, Policy = world.Policy,
+            Ownership = new Ownership(new Generation(1), hosts[0].Id, "create"), Shadow = hosts[1].Id,
+        };
+        Begin();
+    }
 
     public bool Alive { get; private set; } = true;
 
-    public Ownership Owner { get; private set; } = new(new Generation(1), firstHolder, "create");
+    /// <summary>The VM, as the store has it.</summary>
+    public VmRecord Vm => _kept;
 
     public void Crash()
     {
         Alive = false;
-        world.Trace("the controller crashes");
+        _world.Trace("the controller crashes");
     }
 
     public void Restart()
     {
         if (Alive) return;
         Alive = true;
-        _latest.Clear();
-        _witness = new WitnessClock(Now);
-        _reportedDead = null;
-        _runs = default;
-        _lease = null;
-        _consent = null;
-        _consentId = null;
-        world.Trace("the controller is back");
+        Begin();
+        _world.Trace("the controller is back");
     }
 
-    public SimAnswer OnHeartbeat(SimHeartbeat heartbeat)
+    /// <summary>Its monotonic clock did not move meanwhile.</summary>
+    public void Suspended(TimeSpan time) => _clock.StandStill(time);
+
+    public HeartbeatAnswer OnHeartbeat(HostId caller, AgentHeartbeat heartbeat)
     {
-        _latest[heartbeat.Host.Id] = heartbeat;
-        if (heartbeat.Primary && heartbeat.Host.Id == Owner.Holder && heartbeat.Generation == Owner.Generation)
+        Enter();
+        HostState host = _fleet.Host(caller)!;
+        host.Clock.Heard(_fleet.Now);
+        if (_world.Bug != PlantedBug.LateReportBelieved && !_orders[caller].Accept(heartbeat)) return AnswerFor(caller);
+        HeartbeatAnswer answer = AnswerFor(caller);
+        host.Report(_fleet.Now, heartbeat.Vms.ToDictionary(static vm => vm.Vm));
+        if (heartbeat.SeenRevision == answer.Revision)
         {
-            if (heartbeat.Dead)
-            {
-                _reportedDead = heartbeat.Generation;
-            }
-            else
-            {
-                _witness.Heard(Now);
-                if (heartbeat.Host.Runs) _runs = heartbeat.Generation;
-                _lease = heartbeat.Lease;
-                _consentId = null;
-                _consent = null;
-            }
+            foreach (VmPlan plan in ReportPlanner.Confirmed(_fleet, host, answer.Removed)) Keep(plan);
         }
 
-        if (heartbeat.Consent is not null && heartbeat.ConsentId == _consentId) _consent = heartbeat.Consent;
-        return new SimAnswer(
-            heartbeat.SentAt, Owner, _runs == Owner.Generation,
-            heartbeat.Host.Id != Owner.Holder && _consent is null ? _consentId : null);
+        foreach (VmPlan plan in ReportPlanner.CopiesFound(_fleet, host)) Keep(plan);
+        Settle();
+        return AnswerFor(caller);
     }
 
-    public FenceAnswer Claim(FenceClaim claim)
+    public FenceAnswer OnClaim(FenceClaim claim)
     {
-        FenceAnswer answer = Fencing.Decide(Owner, claim);
-        if (bug == PlantedBug.FenceIgnored && !answer.Won)
-            answer = new FenceAnswer(true, new Ownership(Owner.Generation.Next, claim.Claimant, claim.Request));
-        if (answer.Current != Owner) Own(answer.Current);
+        Enter();
+        if (!_kept.MayClaim(claim) && _world.Bug is not (PlantedBug.FenceIgnored or PlantedBug.DuplicatedClaimWins))
+            return new FenceAnswer(false, _kept.Ownership);
+        FenceAnswer answer = Planted(claim) ?? Fencing.Decide(_kept.Ownership, claim);
+        Keep(new VmPlan(_kept.AfterFence(answer), []));
+        Settle();
         return answer;
     }
 
-    /// <summary>Looks whether the primary is proven dead, and hands the VM to its shadow if so.</summary>
-    public void Decide()
+    /// <summary>A person wants something done once; nothing comes of it where the product refuses.</summary>
+    public bool Ask(VmActionKind kind, string id)
     {
-        SimHeartbeat? shadow = _latest.Values.FirstOrDefault(h => h.Host.Id != Owner.Holder);
-        if (shadow is null || shadow.Committed == EpochNumber.None) return;
-        TakeoverEvidence evidence = new()
+        if (!Alive || _kept is { Action: not null } or { Shadow: null }) return false;
+        Enter();
+        var action = new VmAction(id, kind, "wanted");
+        Keep(new VmPlan(
+            _kept with { Action = new PendingAction(action, _kept.Primary, _kept.Ownership.Generation, UtcNow) }, []));
+        Settle();
+        return true;
+    }
+
+    /// <summary>What time brings: silences, timeouts, takeovers.</summary>
+    public void Tick()
+    {
+        Enter();
+        Settle();
+    }
+
+    private DateTimeOffset UtcNow => DateTimeOffset.UnixEpoch.AddYears(56) + _world.Now + _world.WallClockSet;
+
+    private void Begin()
+    {
+        _startedAt = _clock.At(_world.Now);
+        _fleet = new FleetState();
+        _orders.Clear();
+        foreach (SimHost host in _hosts)
         {
-            Owner = Owner,
-            ShadowEpoch = shadow.Committed,
-            ReportedDead = _reportedDead,
-            Lease = _lease ?? SimWorld.Lease,
-            ControllerSilence = _witness.Silence(Now),
-            Consent = _consent,
-        };
-        TakeoverVerdict verdict = TakeoverRule.Decide(evidence);
-        if (verdict.Allowed)
-        {
-            world.Trace($"takeover by {verdict.Proof}: {verdict.Reasons[0]}");
-            world.CheckIsOff(Owner.Holder);
-            Own(Fencing.Decide(Owner, new FenceClaim(Owner.Generation, shadow.Host.Id, "takeover")).Current);
+            _orders[host.Id] = new ReportOrder();
+            _fleet.Put(new HostState(
+                new HostRecord
+                {
+                    Name = host.Id, KeyFingerprint = host.Name, Joined = DateTimeOffset.UnixEpoch,
+                    Description = host.Description,
+                },
+                _fleet.Now));
         }
-        else if (_consentId is null && _witness.Expired(Now, SimWorld.Lease))
+
+        _fleet.Put(_kept);
+    }
+
+    private void Enter() => _fleet.AdvanceTo(_clock.At(_world.Now) - _startedAt);
+
+    private void Settle()
+    {
+        while (true)
         {
-            _consentId = "consent-" + _consents++;
+            VmPlan plan = FleetPlanner.Step(_fleet, _kept, UtcNow);
+            if (ReferenceEquals(plan.Vm, _kept)) return;
+            Keep(plan);
         }
     }
 
-    private TimeSpan Now => Clock.At(world.Now);
-
-    private void Own(Ownership owner)
+    private void Keep(VmPlan plan)
     {
-        Owner = owner;
-        _reportedDead = null;
-        _consent = null;
-        _consentId = null;
-        _lease = null;
-        _witness = new WitnessClock(Now);
-        world.Trace($"{owner.Holder} owns the VM under {owner.Generation} ({owner.Request})");
+        VmRecord before = _kept;
+        foreach (PlannedEvent planned in plan.Events)
+            _world.Trace($"controller: {planned.Kind} {planned.Host}: {planned.Text}");
+        if (plan.Claim is { } claim && claim.Claimant != before.Primary) _world.CheckIsOff(before.Primary);
+        _kept = plan.Vm;
+        _fleet.Put(_kept);
+        if (_kept.Ownership != before.Ownership)
+        {
+            _world.Trace(
+                $"{_kept.Primary} owns the VM under {_kept.Ownership.Generation} ({_kept.Ownership.Request})");
+        }
+
+        if (_kept.History.Count > 0 && (before.History.Count == 0 || before.History[^1] != _kept.History[^1]))
+            _world.Finished(_kept.History[^1]);
+    }
+
+    private HeartbeatAnswer AnswerFor(HostId host)
+    {
+        (IReadOnlyList<Assignment> assignments, IReadOnlyList<VmId> removed) = AssignmentPlanner.For(_fleet, host);
+        long changes = AssignmentPlanner.ChangesOf(_fleet, host);
+        Assignment? part = assignments.Count > 0 ? assignments[0] : null;
+        string told = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{changes} {part?.Role} {part?.Generation} {part?.Peer} {part?.Action?.Id} {removed.Count}");
+        ulong digest = SimHash.Instance.Hash(System.Runtime.InteropServices.MemoryMarshal.AsBytes(told.AsSpan()));
+        return new HeartbeatAnswer((long)(digest >> 1) | 1, assignments, removed);
+    }
+
+    private FenceAnswer? Planted(FenceClaim claim)
+    {
+        bool wins = _world.Bug == PlantedBug.FenceIgnored
+            || (_world.Bug == PlantedBug.DuplicatedClaimWins && !_world.FirstTime(claim.Request));
+        return wins
+            ? new FenceAnswer(true, new Ownership(_kept.Ownership.Generation.Next, claim.Claimant, claim.Request))
+            : null;
     }
 }

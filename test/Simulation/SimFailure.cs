@@ -29,6 +29,23 @@ public enum PlantedBug
     /// <summary>The shadow takes epochs of a generation that it has promised to refuse.</summary>
     StaleGenerationAccepted,
 
+    /// <summary>A copy of a claim that comes late is taken for a claim of its own, and wins.</summary>
+    DuplicatedClaimWins,
+
+    /// <summary>The controller believes reports that are older than what it knows.</summary>
+    LateReportBelieved,
+
+    /// <summary>Frames of a connection that has ended are handed to the session.</summary>
+    StaleFrameApplied,
+
+    /// <summary>
+    /// Whether a lease is over is not looked at again as the guest is let run, though the step before took long.
+    /// </summary>
+    LeaseCheckedTooEarly,
+
+    /// <summary>The dirty pages of an epoch that was not acknowledged are forgotten at a reconnect.</summary>
+    UnacknowledgedPagesForgotten,
+
     /// <summary>Disk operations of an epoch that was not acknowledged are forgotten at a reconnect.</summary>
     UnacknowledgedForgotten,
 

@@ -1,11 +1,14 @@
+using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
+using Umbra.Core.Swap;
 using Umbra.Testing.Replication;
 
 namespace Umbra.Simulation;
 
 /// <summary>
-/// A host's clock: begins anywhere, runs a little fast or slow, goes on through everything but a reboot.
+/// A monotonic clock: begins anywhere, runs a little fast or slow. A host's goes on through everything but a reboot
+/// (Linux: CLOCK_BOOTTIME), a controller's stands still while it is suspended (CLOCK_MONOTONIC).
 /// </summary>
 internal sealed class SimClock(SimRandom random)
 {
@@ -18,19 +21,8 @@ internal sealed class SimClock(SimRandom random)
 
     /// <summary>The host boots: its clock begins anew.</summary>
     public void Boot(TimeSpan world) => _offset = -(world * _rate);
-}
 
-/// <summary>What a host has of the VM, on disk.</summary>
-internal enum SimRole
-{
-    /// <summary>Nothing.</summary>
-    None,
-
-    /// <summary>The VM's own RAM, disks and process.</summary>
-    Primary,
-
-    /// <summary>A shadow.</summary>
-    Shadow,
+    public void StandStill(TimeSpan time) => _offset -= time * _rate;
 }
 
 /// <summary>
@@ -39,10 +31,17 @@ internal enum SimRole
 internal sealed class SimHost(SimWorld world, string name)
 {
     private int _boots;
+    private int _ownerOfBoot = -1;
 
     public string Name => name;
 
     public HostId Id { get; } = new(name);
+
+    public HostDescription Description { get; } = new()
+    {
+        Name = new HostId(name), Rack = name, PowerFeed = name, NetworkSegment = name, PairEndpoint = name,
+        MemoryBytes = Sizes.GiB, Cpus = 8,
+    };
 
     public SimClock Clock { get; } = new(world.Random);
 
@@ -52,13 +51,10 @@ internal sealed class SimHost(SimWorld world, string name)
 
     public SimAgent? Agent { get; set; }
 
-    public SimRole Role { get; set; }
+    /// <summary>Its part in the VM, as its agent has noted it durably; null: it has none.</summary>
+    public Assignment? Part { get; set; }
 
-    /// <summary>Generation under which it is the primary, as its agent has noted it durably.</summary>
-    public Generation Generation { get; set; }
-
-    /// <summary>Newest epoch that it knows of as the primary.</summary>
-    public EpochNumber LastEpoch { get; set; }
+    public VmRole Role => Part?.Role ?? VmRole.None;
 
     public ModelMedia Media { get; set; } = new();
 
@@ -70,10 +66,27 @@ internal sealed class SimHost(SimWorld world, string name)
     /// <summary>When the guard stops the guest, on the host's clock.</summary>
     public TimeSpan? RunDeadline { get; private set; }
 
-    /// <summary>When the request was sent that made this host the owner: its first lease is dated from there.</summary>
-    public TimeSpan OwnedSince { get; set; }
+    /// <summary>The whole host stands still until then: agent, guard and guest; its clock goes on.</summary>
+    public TimeSpan SuspendedUntil { get; private set; }
 
-    public bool Runs => Guest is { Alive: true, Running: true };
+    public bool Suspended => world.Now < SuspendedUntil;
+
+    /// <summary>The emulator answers nobody until then, its vCPUs run on.</summary>
+    public TimeSpan HangsUntil { get; set; }
+
+    /// <summary>No new connection to or from here before then.</summary>
+    public TimeSpan PairCutUntil { get; set; }
+
+    /// <summary>The controller cannot be reached from here before then.</summary>
+    public TimeSpan ControllerCutUntil { get; set; }
+
+    /// <summary>Until then some calls to its disks fail.</summary>
+    public TimeSpan StorageTroubleUntil { get; set; }
+
+    public bool Runs => Guest is { Alive: true, Running: true } && !Suspended;
+
+    /// <summary>Whether <see cref="BecomeOwner"/> was called since the last boot.</summary>
+    public bool IsOwnerOfThisBoot => _ownerOfBoot == _boots;
 
     /// <summary>The newest epoch that the shadow here was seen to hold complete, and its cut; for checks.</summary>
     public long CommittedCut { get; set; } = -1;
@@ -89,15 +102,19 @@ internal sealed class SimHost(SimWorld world, string name)
         if (deadline is { } at) world.At(Clock.ToWorld(at) + TimeSpan.FromTicks(1), Guard);
     }
 
-    /// <summary>The guard: stops a guest whose lease is over, lets one run that a dead agent left paused.</summary>
+    /// <summary>
+    /// The guard: stops a guest whose lease is over (one that hangs is killed), lets one run that a dead agent left
+    /// paused.
+    /// </summary>
     public void Guard()
     {
-        if (!Up || Guest is not { Alive: true } guest) return;
+        if (!Up || Suspended || Guest is not { Alive: true } guest) return;
         if (RunDeadline is { } deadline && LocalNow >= deadline)
         {
             if (guest.Running) world.Trace($"{Name}: the guard stops the guest, its lease is over");
+            if (guest.Running && world.Now < HangsUntil) world.KillGuest(this);
             guest.Running = false;
-            guest.Held ??= new HeldMark(HeldReason.Lease, Generation, "");
+            guest.Held ??= new HeldMark(HeldReason.Lease, Part!.Generation, "");
         }
         else if (Agent is null && !guest.Running && guest.Held is null)
         {
@@ -106,10 +123,41 @@ internal sealed class SimHost(SimWorld world, string name)
         }
     }
 
+    /// <summary>
+    /// The host is suspended. When it wakes the guard is taken to act before the guest's first instruction.
+    /// </summary>
+    public void Suspend(TimeSpan time)
+    {
+        if (!Up || Suspended) return;
+        SuspendedUntil = world.Now + time;
+        world.Trace($"{Name}: is suspended for {time.TotalMilliseconds:0} ms");
+        world.At(SuspendedUntil, Guard);
+        Agent?.StandStill(time + TimeSpan.FromTicks(10));
+    }
+
+    /// <summary>The agent of a process that stands still; its guard acts once it has missed its pulse.</summary>
+    public void Silent(SimAgent agent)
+    {
+        if (Agent != agent || !agent.StandsStill || Suspended || Guest is not { Alive: true } guest) return;
+        guest.ModelDisks.Break();
+        bool inBarrier = !guest.Running && guest.Held is null && !(RunDeadline <= LocalNow);
+        if (!inBarrier) return;
+        world.Trace($"{Name}: the guard kills the agent, which stands still in a barrier");
+        agent.Die();
+    }
+
+    /// <summary>The standby is about to be run: from here on the record says that this host is the primary.</summary>
+    public void BecomeOwner(Generation generation)
+    {
+        Part = Part! with { Role = VmRole.Primary, Generation = generation, Peer = null, Action = null };
+        _ownerOfBoot = _boots;
+    }
+
     /// <summary>Power is lost.</summary>
     public void Crash()
     {
         world.Trace($"{Name}: the host goes down");
+        SuspendedUntil = TimeSpan.Zero;
         Agent?.Die();
         Up = false;
         RunDeadline = null;
@@ -134,7 +182,7 @@ internal sealed class SimHost(SimWorld world, string name)
     /// <summary>Everything of the VM is destroyed.</summary>
     public void Wipe()
     {
-        Role = SimRole.None;
+        Part = null;
         Guest = null;
         Loaded = null;
         RunDeadline = null;

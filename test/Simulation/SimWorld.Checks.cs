@@ -42,13 +42,23 @@ internal sealed partial class SimWorld
     public void CheckDisksOnly(SimHost host, ShadowStore store)
     {
         if (store.State != StoreState.DisksOnly) return;
-        CompareDisks(host, Snapshots[CutOfEpoch[store.DisksOf.Value]]);
+        CompareDisks(host, Snapshots[_cutOfEpoch[(host.Id, store.DisksOf)]]);
         Trace($"{host.Name}: has lost its RAM; its disks are those of {store.DisksOf}");
     }
 
     /// <summary>A host is taken as proven off: it is.</summary>
     public void CheckIsOff(HostId host) =>
         Require(!_hosts.Any(h => h.Id == host && h.Runs), $"{host} runs the VM, and was proven not to");
+
+    /// <summary>A copy is about to be destroyed: it is not the last that has what was acknowledged.</summary>
+    public void CheckMayGo(SimHost copy)
+    {
+        bool runs = copy.Guest is { Alive: true } || copy.CommittedCut >= _acknowledgedCut;
+        if (!runs || _acknowledgedCut < 0) return;
+        Require(
+            _hosts.Any(h => h != copy && (h.Guest is { Alive: true } || h.CommittedCut >= _acknowledgedCut)),
+            $"the copy on {copy.Name} was the last that has cut {_acknowledgedCut}");
+    }
 
     private void CompareShadow(SimHost host, long cut)
     {
@@ -74,7 +84,8 @@ internal sealed partial class SimWorld
         }
     }
 
-    // From here on nothing goes wrong; the fleet has to become whole by itself, and a swap has to work, there and back.
+    // From here on nothing goes wrong; the fleet has to become whole by itself, and swaps have to work, on to the third
+    // host and back.
     private string? Recover()
     {
         TimeSpan healed = Now;
@@ -82,45 +93,48 @@ internal sealed partial class SimWorld
         {
             TimeSpan deadline = Now + s_livenessMax;
             int epochs = _epochs;
-            Advance(() => Now >= deadline || (_lost = IsLost()) || (_epochs >= epochs + 3 && Protected() is not null));
+            Advance(() => Now >= deadline || (_lost = IsLost()) || (_epochs >= epochs + 3 && IsWhole()));
             if (_lost) return null;
-            if (Protected() is not { } primary) return "not protected again: " + Pending();
+            if (!IsWhole()) return "not whole again: " + Pending();
             string id = $"swap-back-{round}";
-            TimeSpan swapDeadline = Now + s_livenessMax;
-            Trace($"a swap from {primary.Name} is asked for");
-            primary.Agent!.RequestSwap(id);
-            Advance(() => Now >= swapDeadline || Results.ContainsKey(id));
-            if (!Results.TryGetValue(id, out VmActionResult? result)) return "the swap does not end: " + Pending();
+            HostId from = Controller.Vm.Primary;
+            Trace($"a swap from {from} is asked for");
+            Controller.Ask(VmActionKind.Swap, id);
+            deadline = Now + s_livenessMax;
+            Advance(() => Now >= deadline || _results.ContainsKey(id));
+            if (!_results.TryGetValue(id, out VmActionResult? result)) return "the swap does not end: " + Pending();
 
             // Remains of the last faults (a connection known to be dead by one end only, a question to the controller
             // on its slow way) may still call one off.
             bool isLate = round > 3 && Now > healed + SessionLimits.SwapQueryMax;
             if (!result.Succeeded && isLate) return "swaps without faults fail: " + result.Detail;
             if (!result.Succeeded) continue;
-            Advance(() => Now >= swapDeadline || Other(primary).Runs);
-            if (!Other(primary).Runs) return "the swapped VM does not run: " + Pending();
+            Advance(() => Now >= deadline || (Controller.Vm.Primary != from && Primary.Runs));
+            if (Controller.Vm.Primary == from || !Primary.Runs) return "the swapped VM does not run: " + Pending();
             swaps++;
         }
 
         return null;
     }
 
-    private SimHost? Protected() => _hosts.FirstOrDefault(h =>
-        h.Runs && h.Agent?.Source?.Status(h.LocalNow).Protection == ProtectionState.Protected);
+    private SimHost Primary => _hosts.Single(h => h.Id == Controller.Vm.Primary);
 
-    // Both hosts are gone: the guest died, and there was no complete shadow at that time.
-    private bool IsLost()
-    {
-        if (_hosts.Any(h => h.Guest is { Alive: true })) return false;
-        return _hosts.All(h => h.Role != SimRole.Shadow
+    private bool IsWhole() => Controller.Vm.Action is null && Primary.Runs
+        && Primary.Agent?.Source?.Status(Primary.LocalNow).Protection == ProtectionState.Protected;
+
+    // All hosts are gone that had it: the guest died, and there was no complete shadow at that time.
+    private bool IsLost() =>
+        !_hosts.Any(h => h.Guest is { Alive: true })
+        && _hosts.All(h => h.Role != VmRole.Shadow
             || (h.Agent?.Shadow is { } shadow && shadow.Store.Committed == EpochNumber.None));
-    }
 
     private string Pending() => string.Join("; ", _hosts.Select(h =>
-        $"{h.Name}: {h.Role} {h.Generation}, guest "
-        + (h.Guest is null ? "none" : h.Runs ? "runs" : $"paused, held {h.Guest.Held}")
+        $"{h.Name}: {h.Role} {h.Part?.Generation}, guest "
+        + (h.Guest is not { Alive: true } ? "none" : h.Runs ? "runs" : $"paused, held {h.Guest.Held}")
         + (h.Agent?.Source is { } source
             ? $", {source.Status(h.LocalNow).Protection}: {source.Status(h.LocalNow).Reason}" : "")
         + (h.Agent?.Shadow is { } shadow ? $", {shadow.Phase}, {shadow.Store.State} {shadow.Store.Committed}" : "")
-        + (h.Agent is null ? ", no agent" : ""))) + $"; owner {Controller.Owner}";
+        + (h.Agent is null ? ", no agent" : "")))
+        + $"; owner {Controller.Vm.Ownership}, shadow {Controller.Vm.Shadow}, remains "
+        + string.Join(",", Controller.Vm.Remains) + $", under way {Controller.Vm.Action?.Action}";
 }

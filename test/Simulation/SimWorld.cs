@@ -2,8 +2,8 @@ using System.Globalization;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
+using Umbra.Core.Placement;
 using Umbra.Core.Protocol;
-using Umbra.Core.Swap;
 using Umbra.Testing.Replication;
 
 namespace Umbra.Simulation;
@@ -14,39 +14,43 @@ namespace Umbra.Simulation;
 /// <param name="Digest">Sum over everything that happened: the same seed gives the same.</param>
 /// <param name="Epochs">Epochs acknowledged.</param>
 /// <param name="Swaps">Swaps that succeeded.</param>
-/// <param name="Takeovers">Takeovers that ran the VM.</param>
-/// <param name="LostVm">Whether the VM was lost, as it may be when both hosts die.</param>
+/// <param name="Takeovers">Shadows that came to run the VM.</param>
+/// <param name="LostVm">Whether the VM was lost, as it may be when all its hosts fail.</param>
 internal sealed record SimResult(
     ulong Seed, string? Failure, ulong Digest, int Epochs, int Swaps, int Takeovers, bool LostVm);
 
 /// <summary>
-/// Two hosts, a controller, one VM, and everything that can go wrong with them, in virtual time and out of one seed:
-/// faults for a while, then none, and the pair must be whole again.
+/// Three hosts, a controller, one VM, and everything that can go wrong with them, in virtual time and out of one seed:
+/// faults for a while, then none, and the VM must be whole again. README.md here says what is real and what a model.
 /// </summary>
 internal sealed partial class SimWorld
 {
     /// <summary>The VM.</summary>
     public static readonly VmId Vm = new("vm");
 
-    /// <summary>Its lease.</summary>
-    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(1);
+    /// <summary>What the controller knows of what it is made of.</summary>
+    public static readonly VmDefinition Definition = new() { Name = Vm };
 
     /// <summary>While there are faults, a process dies at one interface call in so many.</summary>
     public const int CrashOneIn = 6000;
 
     private const int PageCount = 12;
 
+    private static readonly TimeSpan s_lease = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_faultsEnd = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_livenessMax = TimeSpan.FromSeconds(60);
 
     private readonly PriorityQueue<Action, (TimeSpan At, long Order)> _events = new();
     private readonly SimHost[] _hosts;
     private readonly TextWriter? _trace;
+    private readonly Dictionary<(HostId Shadow, EpochNumber Epoch), long> _cutOfEpoch = [];
+    private readonly Dictionary<string, VmActionResult> _results = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _claims = new(StringComparer.Ordinal);
     private long _order;
     private long _cuts;
     private long _acknowledgedCut = -1;
     private int _epochs;
-    private int _takeovers;
+    private int _runs;
     private ulong _digest;
 
     public SimWorld(ulong seed, PlantedBug bug, TextWriter? trace)
@@ -55,18 +59,18 @@ internal sealed partial class SimWorld
         Bug = bug;
         _trace = trace;
         Random = new SimRandom(seed);
-        _hosts = [new SimHost(this, "a"), new SimHost(this, "b")];
+        _hosts = [new SimHost(this, "a"), new SimHost(this, "b"), new SimHost(this, "c")];
         Policy = new ProtectionPolicy
         {
             Interval = TimeSpan.FromMilliseconds(50 + Random.Below(250)),
             IntervalMax = TimeSpan.FromSeconds(1),
             ThresholdLowBytes = Random.OneIn(4) ? 2000 : 0,
             Takeover = TakeoverMode.Automatic,
-            Lease = Lease,
+            Lease = s_lease,
             ReferenceCacheBytes = Random.Below(12) * Sizes.Page,
             ResyncBytesPerSecond = Random.OneIn(4) ? 400_000 : 0,
         };
-        Controller = new SimController(this, _hosts[0].Id, bug);
+        Controller = new SimController(this, _hosts);
     }
 
     public ulong Seed { get; }
@@ -86,10 +90,6 @@ internal sealed partial class SimWorld
 
     public Dictionary<long, ModelSnapshot> Snapshots { get; } = [];
 
-    public Dictionary<ulong, long> CutOfEpoch { get; } = [];
-
-    public Dictionary<string, VmActionResult> Results { get; } = new(StringComparer.Ordinal);
-
     public SimResult Run()
     {
         string? failure = null;
@@ -107,7 +107,7 @@ internal sealed partial class SimWorld
 
         return new SimResult(
             Seed, failure, _digest, _epochs,
-            Results.Values.Count(r => r.Succeeded && r.Id.StartsWith("swap", StringComparison.Ordinal)), _takeovers,
+            _results.Values.Count(r => r.Succeeded && r.Id.StartsWith("swap", StringComparison.Ordinal)), _runs,
             _lost);
     }
 
@@ -128,6 +128,9 @@ internal sealed partial class SimWorld
 
     public IShadowMedia Wrapped(ModelMedia media) => Bug == PlantedBug.None ? media : new PlantedMedia(media, Bug);
 
+    /// <summary>Whether a claim with this id is seen for the first time.</summary>
+    public bool FirstTime(string request) => _claims.Add(request);
+
     /// <summary>What a planted mistake makes of a message before its receiver sees it.</summary>
     public PairMessage Tampered(SimHost host, PairMessage message, TimeSpan now)
     {
@@ -145,33 +148,46 @@ internal sealed partial class SimWorld
         };
     }
 
-    public void Acknowledged(EpochReport report)
+    /// <summary>A shadow gets an epoch's device state, which tells of which cut it is.</summary>
+    public void NoteCut(SimHost shadow, DeviceStatePart part) =>
+        _cutOfEpoch[(shadow.Id, part.Epoch)] = ModelGuest.ReadDeviceState(part.Payload.Span).Cut;
+
+    public void Acknowledged(SimHost shadow, EpochReport report)
     {
-        long cut = CutOfEpoch[report.Epoch.Value];
+        long cut = _cutOfEpoch[(shadow.Id, report.Epoch)];
         _acknowledgedCut = Math.Max(_acknowledgedCut, cut);
         _epochs++;
-        Trace($"{report.Epoch} (cut {cut}) is acknowledged");
+        Trace($"{report.Epoch} (cut {cut}) is acknowledged by {shadow.Name}");
     }
 
-    /// <summary>A call to the controller; null comes back when it is not known how it went.</summary>
-    public void Call<T>(SimHost host, Func<T> serve, Action<T?> reply) where T : class
+    /// <summary>The controller has an action's result.</summary>
+    public void Finished(FinishedAction action)
     {
-        bool reaches = CanReachController(host) && !(Faulty && Random.OneIn(30));
+        Trace($"controller: {action.Pending.Action.Id} has ended, {action.Result.Succeeded}: {action.Result.Detail}");
+        _results[action.Result.Id] = action.Result;
+    }
+
+    /// <summary>
+    /// A call to the controller. It may reach it twice, the second time much later; null comes back when it is not
+    /// known how it went.
+    /// </summary>
+    public void Call<T>(SimHost host, Func<SimController, T> serve, Action<T?> reply) where T : class
+    {
+        bool reaches = ReachesController(host) && !(Faulty && Random.OneIn(30));
         bool returns = !(Faulty && Random.OneIn(30));
         TimeSpan there = Random.Between(0.3, 3) + (Faulty && Random.OneIn(20) ? Random.Between(0, 900) : TimeSpan.Zero);
         TimeSpan back = Random.Between(0.3, 3) + (Faulty && Random.OneIn(8) ? Random.Between(0, 3000) : TimeSpan.Zero);
         if (!reaches)
         {
-            In(TimeSpan.FromMilliseconds(700), () => reply(null));
+            In(s_callLost, () => reply(null));
             return;
         }
 
-        In(there, () =>
+        if (Faulty && Random.OneIn(12)) Reach(Now + there + Random.Between(0, 3000), serve, static _ => { });
+        Reach(Now + there, serve, answer =>
         {
-            T? answer = Controller.Alive ? serve() : null;
             if (Controller.Alive && Faulty && Random.OneIn(300)) CrashController();
-            if (answer is null || !returns || !CanReachController(host))
-                In(TimeSpan.FromMilliseconds(700), () => reply(null));
+            if (answer is null || !returns || !ReachesController(host)) In(s_callLost, () => reply(null));
             else In(back, () => reply(answer));
         });
     }
@@ -179,12 +195,14 @@ internal sealed partial class SimWorld
     /// <summary>Lets the primary's agent on <paramref name="host"/> find its shadow, if they are apart.</summary>
     public void ConnectIfApart(SimHost host)
     {
-        SimHost other = Other(host);
-        if (host.Agent is not { Source.IsYielded: false } source || source.Connection is { Dead: false }) return;
-        if (other.Agent?.Shadow is null || Now < _pairCutUntil) return;
+        if (host.Agent is not { IsBusy: false, Source.IsYielded: false } source) return;
+        if (source.Connection is { Dead: false } || host.Part?.Peer is not { } peer) return;
+        SimHost other = _hosts.Single(h => h.Id == peer);
+        if (other.Agent?.Shadow is null || other.Part?.Peer != host.Id) return;
+        if (Now < host.PairCutUntil || Now < other.PairCutUntil || other.Suspended) return;
         SimConnection connection = new(this, host, other);
         _connection = connection;
-        Trace($"{host.Name} connects to {other.Name}");
+        Trace($"{host.Name} connects to {other.Name}{(connection.Disorderly ? ", disorderly" : "")}");
         other.Agent.LinkFound(connection);
         if (host.Agent == source) source.LinkFound(connection);
     }
@@ -192,7 +210,7 @@ internal sealed partial class SimWorld
     /// <summary>
     /// The standby on <paramref name="host"/> is let run: what it runs must be an epoch, and the right one.
     /// </summary>
-    public void RunShadow(SimHost host, Generation generation)
+    public void RunShadow(SimHost host)
     {
         ShadowStore store = host.Agent!.Shadow!.Store;
         Require(store.State == StoreState.Retired, "a shadow is retired before it runs");
@@ -201,32 +219,31 @@ internal sealed partial class SimWorld
         CompareShadow(host, cut);
         Require(cut >= _acknowledgedCut, $"cut {cut} runs, {_acknowledgedCut} was acknowledged");
         ModelSnapshot snapshot = Snapshots[cut];
+        Generation generation = host.Part!.Generation;
         host.Guest = NewGuest(host, snapshot.Disks.Keys);
         host.Guest.Steps = steps;
         host.Guest.Configuration = snapshot.Configuration;
-        host.Role = SimRole.Primary;
-        host.Generation = generation;
-        host.LastEpoch = store.Committed;
         host.Guest.Generation = generation.Value;
-        host.SetRunDeadline(host.OwnedSince + Lease);
-        host.Guard();
-        _takeovers++;
+        _runs++;
         Trace($"{host.Name}: runs cut {cut} under {generation}");
     }
 
     private void Begin()
     {
         SimHost first = _hosts[0];
-        first.Role = SimRole.Primary;
-        first.Generation = Controller.Owner.Generation;
+        first.Part = new Assignment
+        {
+            Role = VmRole.Primary, Generation = Controller.Vm.Ownership.Generation, Vm = Definition, Policy = Policy,
+            Peer = _hosts[1].Id,
+        };
         first.Media.PrepareMemory(PageCount);
         first.Media.PrepareDisk(new DiskGeometry("disk0", Sizes.Block + 4096));
         first.Media.PrepareDisk(new DiskGeometry("disk1", 4096));
         first.Guest = NewGuest(first, first.Media.Disks.Keys);
-        first.Guest.Generation = first.Generation.Value;
+        first.Guest.Generation = first.Part.Generation.Value;
         first.Guest.Configuration = ModelGuest.ConfigurationOf(1, first.Media.Disks.Keys);
-        first.SetRunDeadline(first.LocalNow + Lease);
-        _hosts[1].Role = SimRole.Shadow;
+        first.SetRunDeadline(first.LocalNow + s_lease);
+        _hosts[1].Part = first.Part with { Role = VmRole.Shadow, Peer = first.Id };
         foreach (SimHost host in _hosts) _ = new SimAgent(this, host);
         GuestStep();
         CopyStep();
@@ -246,11 +263,11 @@ internal sealed partial class SimWorld
                 throw new SimFailureException("nothing is left to happen");
             Now = key.At;
             action();
-            if (_hosts[0].Runs && _hosts[1].Runs) throw new SimFailureException("two copies of the VM run");
+            int running = 0;
+            foreach (SimHost host in _hosts) running += host.Runs ? 1 : 0;
+            if (running > 1) throw new SimFailureException("two copies of the VM run");
         }
     }
-
-    private SimHost Other(SimHost host) => host == _hosts[0] ? _hosts[1] : _hosts[0];
 
     private static void Require(bool condition, string what)
     {

@@ -26,6 +26,11 @@ public sealed class SimulationTests
     [InlineData(PlantedBug.CopyBeforeScan)]
     [InlineData(PlantedBug.LeaseDatedFromAnswer)]
     [InlineData(PlantedBug.StaleGenerationAccepted)]
+    [InlineData(PlantedBug.DuplicatedClaimWins)]
+    [InlineData(PlantedBug.LateReportBelieved)]
+    [InlineData(PlantedBug.StaleFrameApplied)]
+    [InlineData(PlantedBug.LeaseCheckedTooEarly)]
+    [InlineData(PlantedBug.UnacknowledgedPagesForgotten)]
     [InlineData(PlantedBug.UnacknowledgedForgotten)]
     [InlineData(PlantedBug.HeldForgotten)]
     public void A_planted_mistake_is_found(PlantedBug bug)
