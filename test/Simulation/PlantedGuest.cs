@@ -10,16 +10,19 @@ namespace Umbra.Simulation;
 internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGuest, ISourceDisks
 {
     private byte[] _before = [];
+    private readonly PlantedPages _pages = new(guest);
     private long _readTo;
 
     public long PageCount => guest.PageCount;
 
     public ReadOnlyMemory<byte> Configuration => guest.Configuration;
 
-    public ISourceDisks Disks => bug == PlantedBug.UnacknowledgedForgotten ? this : guest.Disks;
+    public ISourceDisks Disks =>
+        bug is PlantedBug.UnacknowledgedForgotten or PlantedBug.UnacknowledgedPagesForgotten ? this : guest.Disks;
 
     public CallOutcome TakeDirty(PageSet into)
     {
+        if (bug == PlantedBug.UnacknowledgedPagesForgotten) return _pages.TakeDirty(into);
         if (bug != PlantedBug.CopyBeforeScan) return guest.TakeDirty(into);
         _before = guest.TakeSnapshot(0).Memory;
         guest.Intercept("CopiedPage");
@@ -28,17 +31,27 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
 
     public CallOutcome CopyPages(ReadOnlySpan<long> pages, Span<byte> destination)
     {
+        if (bug == PlantedBug.UnacknowledgedPagesForgotten) return _pages.CopyPages(pages, destination);
         if (bug != PlantedBug.CopyBeforeScan) return guest.CopyPages(pages, destination);
         for (int i = 0; i < pages.Length; i++)
             _before.AsSpan((int)pages[i] * Sizes.Page, Sizes.Page).CopyTo(destination[(i * Sizes.Page)..]);
         return CallOutcome.Done;
     }
 
-    public CallOutcome Pause() => guest.Pause();
+    public CallOutcome Pause()
+    {
+        _pages.Paused();
+        return guest.Pause();
+    }
 
     public CallOutcome Stop() => guest.Stop();
 
-    public CallOutcome Resume() => guest.Resume();
+    public CallOutcome Resume()
+    {
+        _pages.Resumed();
+        if (bug == PlantedBug.LeaseCheckedTooEarly) guest.MayResume = static () => CallOutcome.Done;
+        return guest.Resume();
+    }
 
     public CallOutcome SaveDeviceState(IBufferWriter<byte> destination) => guest.SaveDeviceState(destination);
 
@@ -60,17 +73,28 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
 
     long ISourceDisks.End => guest.Disks.End;
 
-    CallOutcome ISourceDisks.Restart() => guest.Disks.Restart();
+    CallOutcome ISourceDisks.Restart()
+    {
+        // A resync: every page counts again.
+        _pages.Clear();
+        return guest.Disks.Restart();
+    }
 
     bool ISourceDisks.TryRead(long number, Span<byte> data, out DiskOperation operation)
     {
         bool read = guest.Disks.TryRead(number, data, out operation);
-        if (read && number < _readTo) operation = operation with { Kind = DiskOperationKind.Zero };
+        bool again = bug == PlantedBug.UnacknowledgedForgotten && number < _readTo;
+        if (read && again) operation = operation with { Kind = DiskOperationKind.Zero };
         _readTo = Math.Max(_readTo, number + 1);
         return read;
     }
 
-    CallOutcome ISourceDisks.Cut(out long end) => guest.Disks.Cut(out end);
+    CallOutcome ISourceDisks.Cut(out long end)
+    {
+        CallOutcome cut = guest.Disks.Cut(out end);
+        if (cut.Succeeded) _pages.Cut();
+        return cut;
+    }
 
     void ISourceDisks.Release(long number) => guest.Disks.Release(number);
 }

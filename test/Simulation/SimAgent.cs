@@ -106,7 +106,7 @@ internal sealed partial class SimAgent : ISourceEffects, IShadowEffects
 
     public void Receive(SimConnection connection, PairMessage message)
     {
-        if (Connection != connection && _world.Bug != PlantedBug.StaleFrameApplied) return;
+        if (Connection != connection) return;
         message = _world.Tampered(_host, message, Now);
         if (message is DeviceStatePart part) _world.NoteCut(_host, part);
         if (message is EpochReject { Reason: RejectReason.Corrupt } reject && !connection.Disorderly)

@@ -35,9 +35,6 @@ public enum PlantedBug
     /// <summary>The controller believes reports that are older than what it knows.</summary>
     LateReportBelieved,
 
-    /// <summary>Frames of a connection that has ended are handed to the session.</summary>
-    StaleFrameApplied,
-
     /// <summary>
     /// Whether a lease is over is not looked at again as the guest is let run, though the step before took long.
     /// </summary>

@@ -28,7 +28,6 @@ public sealed class SimulationTests
     [InlineData(PlantedBug.StaleGenerationAccepted)]
     [InlineData(PlantedBug.DuplicatedClaimWins)]
     [InlineData(PlantedBug.LateReportBelieved)]
-    [InlineData(PlantedBug.StaleFrameApplied)]
     [InlineData(PlantedBug.LeaseCheckedTooEarly)]
     [InlineData(PlantedBug.UnacknowledgedPagesForgotten)]
     [InlineData(PlantedBug.UnacknowledgedForgotten)]

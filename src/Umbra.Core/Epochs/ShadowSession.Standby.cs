@@ -329,7 +329,7 @@ public sealed partial class ShadowSession
     private void OnPermit(SwapPermit permit, TimeSpan now)
     {
         // Once something is claimed, or the VM won, to decline would let both sides run.
-        if (_claim is not null || _start is not null || permit == _permit) return;
+        if (Phase is ShadowPhase.Claiming or ShadowPhase.Starting or ShadowPhase.Running || permit == _permit) return;
         if (_store.Committed != permit.Epoch || permit.Generation != _store.Promised || Phase != ShadowPhase.Following)
         {
             _link!.Send(new SwapDeclined(permit.Swap, $"the shadow is {Phase} and holds {_store.Committed}"));
