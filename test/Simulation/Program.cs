@@ -36,7 +36,7 @@ internal static class Program
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{run.Done} seeds, {run.Failures.Count} failed, {run.Repeated} run twice, {run.Epochs} epochs, "
-            + $"{run.Swaps} swaps, {run.Runs} shadows run, {run.Lost} VMs lost with both hosts, "
+            + $"{run.Swaps} swaps, {run.Runs} shadows run, {run.Lost} VMs lost or left to a person, "
             + $"{watch.Elapsed.TotalSeconds:0.0} s"));
         if (run.Failures.Count > 0) Console.WriteLine($"replay: sim --seed {run.Failures[0].Seed} --trace");
         return run.Failures.Count == 0 ? 0 : 1;

@@ -129,7 +129,7 @@ internal sealed partial class SimAgent : ISourceEffects, IShadowEffects
     void IShadowEffects.ClaimFence(FenceClaim claim, string cause) => Claim(claim, cause);
 
     void IShadowEffects.Rehearse(string swap, FenceClaim claim, ReadOnlyMemory<byte> deviceState) => _world.Call(
-        _host, () => Fencing.Decide(_world.Controller.Owner, claim),
+        _host, controller => Fencing.Decide(controller.Vm.Ownership, claim),
         answer => Do(() => Shadow?.OnRehearsed(swap, CallOutcome.Done, answer, Now)));
 
     public void GenerationRaised(Generation generation)

@@ -122,9 +122,11 @@ internal sealed partial class SimWorld
     private bool IsWhole() => Controller.Vm.Action is null && Primary.Runs
         && Primary.Agent?.Source?.Status(Primary.LocalNow).Protection == ProtectionState.Protected;
 
-    // All hosts are gone that had it: the guest died, and there was no complete shadow at that time.
+    // All hosts are gone that had it: the guest died, and there was no complete shadow at that time. A winner that ran
+    // it and died before its first epoch leaves the copy before the swap at most, which is a person's to choose.
     private bool IsLost() =>
-        !_hosts.Any(h => h.Guest is { Alive: true })
+        !_hosts.Any(h => h.Guest is { Alive: true }
+            && !(h.Agent?.Source is { IsYielded: true } && Primary.Guest is { Alive: false }))
         && _hosts.All(h => h.Role != VmRole.Shadow
             || (h.Agent?.Shadow is { } shadow && shadow.Store.Committed == EpochNumber.None));
 

@@ -70,13 +70,16 @@ public static class TakeoverPlanner
     }
 
     /// <summary>
-    /// Hands the VM back to the host that ran it before, where the one that won it since cannot run it and was never
-    /// known to (it has no shadow yet): the copy kept there is as good as what was won. Else null.
+    /// Hands the VM back to the host that ran it before, where the one that won it since cannot run it and never did, or
+    /// was never known to (it has no shadow yet): the copy kept there is as good as what was won. Else null.
     /// </summary>
     internal static VmPlan? HandBack(FleetState fleet, VmRecord vm)
     {
         if (vm.Policy.Takeover != TakeoverMode.Automatic || vm.Power != DesiredPower.Running) return null;
-        if (vm.Action is not null || vm.Shadow is not null || WhyOwnerIsOff(fleet, vm) is not { } reason) return null;
+        if (vm.Action is not null || WhyOwnerIsOff(fleet, vm) is not { } reason) return null;
+        // One that is still a shadow has run nothing, so no new shadow can have an epoch of it.
+        bool neverRan = fleet.StatusOn(vm.Primary, vm.Name) is { Role: VmRole.Shadow };
+        if (vm.Shadow is not null && !neverRan) return null;
         foreach (var host in MayGetBack(fleet, vm))
         {
             var next = Claimed(vm, host, $"hand-back-{vm.Ownership.Generation.Value}", out var claim);
