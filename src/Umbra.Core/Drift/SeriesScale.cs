@@ -1,0 +1,53 @@
+namespace Umbra.Core.Drift;
+
+/// <summary>
+/// Brings one host's series of a KPI on a common scale: the logarithm, less its median, in units of its spread.
+/// </summary>
+/// <param name="Offset">
+/// Added before the logarithm is taken, in the KPI's unit: about the series' typical value, so that zeros and the noise
+/// of small values do not dwarf everything else.
+/// </param>
+/// <param name="Median">Median of the logarithms in the calibration window.</param>
+/// <param name="Spread">Their spread; positive.</param>
+/// <param name="Low">Lowest scaled value that counts as seen in the calibration window.</param>
+/// <param name="High">Highest one.</param>
+public sealed record SeriesScale(double Offset, double Median, double Spread, double Low, double High)
+{
+    private const double SpreadFloorShare = 0.3;
+    private const double SpreadMin = 1e-6;
+    private const double RangeShare = 0.005;
+    // What is further away than this is known to be far away; a size of one glitch has no weight.
+    private const double ScaledMax = 12;
+
+    /// <summary>
+    /// The scale of a series; null where it says nothing, having no two different values.
+    /// </summary>
+    public static SeriesScale? Fit(ReadOnlySpan<double> values)
+    {
+        double[] known = RobustStatistics.SortedKnown(values);
+        if (known.Length == 0 || known[0] == known[^1]) return null;
+        double offset = Math.Abs(RobustStatistics.Quantile(known, 0.5));
+        if (offset == 0) offset = Math.Abs(RobustStatistics.Moments(known).Mean);
+        if (offset == 0) return null;
+        double[] logs = new double[known.Length];
+        for (int i = 0; i < known.Length; i++) logs[i] = Log(known[i], offset);
+        double spread = Math.Max(SpreadMin, RobustStatistics.Spread(logs, SpreadFloorShare));
+        double median = RobustStatistics.Quantile(logs, 0.5);
+        return new SeriesScale(
+            offset, median, spread, (RobustStatistics.Quantile(logs, RangeShare) - median) / spread,
+            (RobustStatistics.Quantile(logs, 1 - RangeShare) - median) / spread);
+    }
+
+    /// <summary>The scaled value; NaN where it is unknown.</summary>
+    public double Scaled(double value)
+    {
+        if (!double.IsFinite(value)) return double.NaN;
+        return Math.Clamp((Log(value, Offset) - Median) / Spread, -ScaledMax, ScaledMax);
+    }
+
+    /// <summary>The value in the KPI's unit.</summary>
+    public double Value(double scaled) => Math.Exp((scaled * Spread) + Median) - Offset;
+
+    // Values below zero make no sense for the KPIs there are; they count as zero.
+    private static double Log(double value, double offset) => Math.Log(Math.Max(value, 0) + offset);
+}
