@@ -77,6 +77,7 @@ public sealed class BaselineLearner
     {
         var primary = SeriesScale.Fit(Span(_primary[k]));
         var shadow = SeriesScale.Fit(Span(_shadow[k]));
+        if (primary is not null) shadow ??= SeriesScale.FitConstant(Span(_shadow[k]), primary);
         var baseline = new KpiBaseline(
             _kpis[k], KnownPairs(k), primary, shadow, new double[ShadowTaps.Width], new double[_kpis.Count], 1, 1,
             new double[ResidualMemory.Width], 1, 0, double.MaxValue, new double[InnovationScores.Forms]);
@@ -146,7 +147,6 @@ public sealed class BaselineLearner
         if (!baseline.IsJudged) return baseline;
         double[] rows = new double[Samples * ResidualMemory.Width];
         double[] target = new double[Samples];
-        double[] load = new double[Samples];
         var memory = new ResidualMemory(_options.ShortHalfLife, _options.LongHalfLife);
         for (int i = 0; i < Samples; i++)
         {
@@ -187,7 +187,18 @@ public sealed class BaselineLearner
             for (int f = 0; f < scores.Length; f++) scores[f][i] = isKnown ? one[f] : double.NaN;
         }
 
-        return baseline with { Means = [.. scores.Select(score => NullMean.Of(score, threshold, _options))] };
+        return baseline with { Means = [.. scores.Select((score, f) => NullMean.Of(score, threshold, MarginOf((DriftForm)f, baseline), _options))] };
+    }
+
+    private double MarginOf(DriftForm form, KpiBaseline baseline)
+    {
+        double explained = Math.Clamp(1 - (baseline.InnovationSpread * baseline.InnovationSpread), 0, 1);
+        return form switch
+        {
+            DriftForm.Spread => _options.MarginDeviations,
+            DriftForm.Spikes => _options.SpikeMarginDeviations,
+            _ => _options.MarginDeviations * (1 + (_options.WanderMargin * explained)),
+        };
     }
 
     private double[][] Innovations(KpiBaseline[] baselines)

@@ -57,8 +57,23 @@ public sealed record DriftOptions
     /// <summary>Smallest shift of a score's mean that is worth finding, in standard deviations of the score.</summary>
     public double MarginDeviations { get; init; } = 0.15;
 
+    /// <summary>
+    /// The level of a residual that wanders is no baseline: its margin grows by this, times the share of its variance
+    /// that its own past explains.
+    /// </summary>
+    public double WanderMargin { get; init; } = 1;
+
+    /// <summary>The same for spikes, which are rare: their deviation is large against their mean.</summary>
+    public double SpikeMarginDeviations { get; init; } = 0.05;
+
     /// <summary>The calibration itself may bring up this share of the threshold's log evidence.</summary>
     public double CalibrationShare { get; init; } = 0.25;
+
+    /// <summary>How much more restless than its calibration a pair may be: factor on that part of the margin.</summary>
+    public double Restlessness { get; init; } = 1.0;
+
+    /// <summary>Blocks of the calibration window whose means tell how dependent its samples are.</summary>
+    public double DependenceBlocks { get; init; } = 10;
 
     /// <summary>Most that one sample may multiply the evidence by.</summary>
     public double GainMax { get; init; } = 5;

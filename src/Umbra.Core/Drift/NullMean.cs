@@ -9,12 +9,13 @@ internal static class NullMean
 {
     private const int SearchSteps = 20;
 
-    public static double Of(ReadOnlySpan<double> scores, double threshold, DriftOptions options)
+    public static double Of(
+        ReadOnlySpan<double> scores, double threshold, double marginDeviations, DriftOptions options)
     {
         var (mean, deviation) = RobustStatistics.Moments(scores);
         if (double.IsNaN(mean)) return 1;
-        double error = deviation * Math.Sqrt(DependenceTime(scores, mean, deviation) / Known(scores));
-        double low = mean + (options.MarginErrors * error) + (options.MarginDeviations * deviation);
+        double error = deviation * Math.Sqrt(DependenceTime(scores, mean, deviation, options) / Known(scores));
+        double low = mean + (options.MarginErrors * error) + (marginDeviations * deviation);
         low = Math.Clamp(low, 0.001, 1);
         double limit = Math.Pow(threshold, options.CalibrationShare);
         if (Peak(scores, low, options) <= limit) return low;
@@ -26,7 +27,7 @@ internal static class NullMean
             else low = middle;
         }
 
-        return high;
+        return Math.Min(1, mean + (options.Restlessness * (high - mean)));
     }
 
     private static double Peak(ReadOnlySpan<double> scores, double mean, DriftOptions options)
@@ -52,9 +53,10 @@ internal static class NullMean
     }
 
     // Samples that count as one: from the variance of means over blocks (batch means).
-    private static double DependenceTime(ReadOnlySpan<double> scores, double mean, double deviation)
+    private static double DependenceTime(
+        ReadOnlySpan<double> scores, double mean, double deviation, DriftOptions options)
     {
-        int block = Math.Max(4, (int)Math.Sqrt(Known(scores)));
+        int block = Math.Max(4, (int)(Known(scores) / options.DependenceBlocks));
         double squares = 0;
         int blocks = 0;
         double sum = 0;

@@ -38,6 +38,18 @@ public sealed record SeriesScale(double Offset, double Median, double Spread, do
             (RobustStatistics.Quantile(logs, 1 - RangeShare) - median) / spread);
     }
 
+    /// <summary>
+    /// The scale of a series that was constant while <paramref name="other"/>, its like, was not: the other's unit, and
+    /// no range. Whatever it does later is new.
+    /// </summary>
+    public static SeriesScale? FitConstant(ReadOnlySpan<double> values, SeriesScale other)
+    {
+        double value = RobustStatistics.Median(values);
+        if (!double.IsFinite(value)) return null;
+        double offset = Math.Max(Math.Abs(value), other.Offset);
+        return new SeriesScale(offset, Log(value, offset), other.Spread, 0, 0);
+    }
+
     /// <summary>The scaled value; NaN where it is unknown.</summary>
     public double Scaled(double value)
     {
