@@ -80,7 +80,7 @@ public sealed class BaselineLearner
         if (primary is not null) shadow ??= SeriesScale.FitConstant(Span(_shadow[k]), primary);
         var baseline = new KpiBaseline(
             _kpis[k], KnownPairs(k), primary, shadow, new double[ShadowTaps.Width], new double[_kpis.Count], 1, 1,
-            new double[ResidualMemory.Width], 1, 0, double.MaxValue, new double[InnovationScores.Forms]);
+            new double[ResidualMemory.Width], 1, double.MaxValue, new double[InnovationScores.Forms]);
         double[] nothing = new double[Samples];
         Array.Fill(nothing, double.NaN);
         if (primary is null || baseline.Samples < SamplesMin) return (baseline with { Primary = null }, nothing);
@@ -170,7 +170,7 @@ public sealed class BaselineLearner
         {
             MemoryWeights = weights,
             InnovationSpread = spread,
-            SpikeLimit = Math.Max(_options.SpikeLimit, RobustStatistics.Quantile(sizes, _options.SpikeShare)),
+            SpikeLimit = Math.Max(_options.SpikeLimit, sizes.Length == 0 ? 0 : sizes[^1]),
         };
     }
 

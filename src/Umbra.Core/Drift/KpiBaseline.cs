@@ -14,13 +14,12 @@ namespace Umbra.Core.Drift;
 /// <param name="BaseSpread">Spread of the residual from the shadow alone, in the primary's scale.</param>
 /// <param name="MemoryWeights">Expectation from the residual's past: constant, last, short, long.</param>
 /// <param name="InnovationSpread">Spread of what is then left, in residual spreads.</param>
-/// <param name="LoadExponent">Change of the log spread by one unit of the shadow's slow part.</param>
 /// <param name="SpikeLimit">Innovations beyond it are spikes, in their spreads.</param>
 /// <param name="Means">Highest mean of each score without drift, in the order of <see cref="DriftForm"/>.</param>
 public sealed record KpiBaseline(
     string Kpi, int Samples, SeriesScale? Primary, SeriesScale? Shadow, IReadOnlyList<double> ShadowWeights,
     IReadOnlyList<double> OtherWeights, double ResidualSpread, double BaseSpread, IReadOnlyList<double> MemoryWeights,
-    double InnovationSpread, double LoadExponent, double SpikeLimit, IReadOnlyList<double> Means)
+    double InnovationSpread, double SpikeLimit, IReadOnlyList<double> Means)
 {
     /// <summary>Whether drift of this KPI can be judged.</summary>
     public bool IsJudged => Primary is not null;

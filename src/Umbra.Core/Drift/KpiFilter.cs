@@ -7,7 +7,6 @@ namespace Umbra.Core.Drift;
 internal sealed class KpiFilter
 {
     private const double ResidualMax = 10;
-    private const double LoadMax = 2;
 
     private readonly KpiBaseline _baseline;
     private readonly double[] _shadowWeights;
@@ -66,8 +65,7 @@ internal sealed class KpiFilter
         _memory.Fill(row);
         double residual = Math.Clamp(Residual, -ResidualMax, ResidualMax);
         _memory.Push(residual);
-        double load = Math.Exp(_baseline.LoadExponent * Math.Clamp(_taps.Slow, -LoadMax, LoadMax));
-        return (residual - RobustRegression.Dot(row, _memoryWeights)) / (_baseline.InnovationSpread * load);
+        return (residual - RobustRegression.Dot(row, _memoryWeights)) / _baseline.InnovationSpread;
     }
 
     // Where the shadow is beyond all that was calibrated, anything between no answer and a full one is no drift.
