@@ -70,7 +70,7 @@ public sealed class BaselineLearner
         double threshold = EvidenceThreshold.Of(_options, _sampling, baselines);
         double[][] innovations = Innovations(baselines);
         for (int k = 0; k < count; k++) baselines[k] = WithMeans(baselines[k], innovations[k], threshold);
-        return new PairBaseline(PairBaseline.CurrentVersion, _sampling, Samples, baselines);
+        return new PairBaseline(PairBaseline.CurrentVersion, null, _sampling, Samples, baselines);
     }
 
     private (KpiBaseline Baseline, double[] Base) FollowShadow(int k)

@@ -12,12 +12,17 @@ internal struct EvidenceStream
     private double _middle;
     private double _bold;
     private double _sinceOnset;
+    private double _scores;
+    private int _count;
 
     /// <summary>The evidence.</summary>
     public readonly double Value => (_careful + _middle + _bold) / 3;
 
-    /// <summary>First sample of the rise that led to the present evidence: where the likeliest change was.</summary>
+    /// <summary>First sample of the rise that led to the present evidence: the likeliest change (Page 1954).</summary>
     public long Onset { get; private set; }
+
+    /// <summary>Mean score since <see cref="Onset"/>.</summary>
+    public readonly double Mean => _count == 0 ? 0 : _scores / _count;
 
     /// <summary>Takes one score. The evidence is capped, so that it falls in time once a drift is over.</summary>
     public void Update(double score, in EvidenceBets bets, double cap, long sample)
@@ -28,39 +33,12 @@ internal struct EvidenceStream
         _bold = Math.Min(cap, (1 + _bold) * (1 + (bets.Bold * gain)));
         if (_sinceOnset <= 1)
         {
-            _sinceOnset = 1;
+            (_sinceOnset, _scores, _count) = (1, 0, 0);
             Onset = sample;
         }
 
         _sinceOnset = Math.Min(cap, _sinceOnset * (1 + (bets.Middle * gain)));
+        _scores += score;
+        _count++;
     }
-
-    /// <summary>Starts anew.</summary>
-    public void Reset() => this = default;
-}
-
-/// <summary>A null mean and the bets against it: shares of the largest bet that keeps the factor positive.</summary>
-internal readonly struct EvidenceBets
-{
-    private const double CarefulShare = 0.1;
-    private const double MiddleShare = 0.3;
-    private const double BoldShare = 0.7;
-
-    public EvidenceBets(double mean, double gainMax)
-    {
-        Mean = Math.Clamp(mean, 1e-3, 1);
-        double most = Mean >= 1 ? 0 : (gainMax - 1) / (1 - Mean);
-        Careful = Math.Min(CarefulShare / Mean, most);
-        Middle = Math.Min(MiddleShare / Mean, most);
-        Bold = Math.Min(BoldShare / Mean, most);
-    }
-
-    /// <summary>The null mean.</summary>
-    public double Mean { get; }
-
-    public double Careful { get; }
-
-    public double Middle { get; }
-
-    public double Bold { get; }
 }

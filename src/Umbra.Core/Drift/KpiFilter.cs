@@ -15,7 +15,10 @@ internal sealed class KpiFilter
     private readonly double _excessGain;
     private ShadowTaps _taps;
     private ResidualMemory _memory;
+    private readonly double _recentShare;
     private double _held = double.NaN;
+    private double _recent;
+    private double _recentExcess;
 
     public KpiFilter(KpiBaseline baseline, DriftOptions options)
     {
@@ -26,6 +29,7 @@ internal sealed class KpiFilter
         var shadow = baseline.Shadow ?? new SeriesScale(1, 0, 1, 0, 0);
         _taps = new ShadowTaps(shadow, options.ShadowSlowHalfLife);
         _memory = new ResidualMemory(options.ShortHalfLife, options.LongHalfLife);
+        _recentShare = HalfLife.Share(options.LongHalfLife / 4);
         _excessGain = baseline.Primary is null ? 0 : options.ExcessGain * shadow.Spread / baseline.Primary.Spread;
     }
 
@@ -35,8 +39,15 @@ internal sealed class KpiFilter
     /// <summary>The residual after the other KPIs, in its spreads.</summary>
     public double Residual { get; private set; } = double.NaN;
 
-    /// <summary>What the shadow and the other KPIs let expect, in the primary's scale.</summary>
-    public double Expected { get; private set; } = double.NaN;
+    /// <summary>The primary's recent level over the one to be expected, less 1; in the KPI's own unit.</summary>
+    public double Change
+    {
+        get
+        {
+            double expected = _baseline.Primary!.Value(_recent - _recentExcess);
+            return expected <= 0 ? 0 : (_baseline.Primary.Value(_recent) / expected) - 1;
+        }
+    }
 
     /// <summary>Takes the two readings of a sample, NaN where unknown.</summary>
     public void Push(double primary, double shadow)
@@ -47,8 +58,8 @@ internal sealed class KpiFilter
         Base = double.NaN;
         Span<double> row = stackalloc double[ShadowTaps.Width];
         if (double.IsNaN(judged) || !_taps.TryFill(row)) return;
-        Expected = RobustRegression.Dot(row, _shadowWeights);
-        Base = WithinExcess(judged - Expected) / _baseline.BaseSpread;
+        Base = WithinExcess(judged - RobustRegression.Dot(row, _shadowWeights)) / _baseline.BaseSpread;
+        _recent += _recentShare * (judged - _recent);
     }
 
     /// <summary>The innovation in its spreads, from all KPIs' base residuals; NaN where unknown.</summary>
@@ -58,7 +69,9 @@ internal sealed class KpiFilter
         if (!double.IsNaN(Base))
         {
             double shared = RobustRegression.Dot(bases, _otherWeights);
-            Residual = (Base - shared) * _baseline.BaseSpread / _baseline.ResidualSpread;
+            double excess = (Base - shared) * _baseline.BaseSpread;
+            Residual = excess / _baseline.ResidualSpread;
+            _recentExcess += _recentShare * (excess - _recentExcess);
         }
 
         Span<double> row = stackalloc double[ResidualMemory.Width];
