@@ -52,6 +52,9 @@ public sealed class DriftWatch
     /// <summary>The baseline; null while calibrating. To be stored when it changes.</summary>
     public PairBaseline? Baseline => _detector?.Baseline;
 
+    /// <summary>What watches; null while calibrating.</summary>
+    public PairDetector? Detector => _detector;
+
     /// <summary>Whether drift is suspected: by a hint, or by half the evidence of a verdict.</summary>
     public bool IsSuspected => _detector is not null && (_detector.IsHint || Score >= SuspectedScore);
 
