@@ -62,7 +62,7 @@ public static class UmbraCommandLine
             ProtectCommand.Create(), ProtectCommand.CreateUnprotect(), StatusCommand.Create(), KpiCommand.Create(),
             SyncCommand.Create(),
             SwapCommand.Create(), TakeoverCommand.Create(), EventsCommand.Create(),
-            EnvCommand.Create(), DriftCommands.Create(),
+            ExplainCommand.Create(), ExplainCommand.CreateApprove(), DriftCommands.Create(), EnvCommand.Create(),
         ];
         foreach (var command in commands) root.Subcommands.Add(command);
         foreach (var help in root.Options.OfType<HelpOption>())

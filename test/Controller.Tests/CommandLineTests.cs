@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Umbra.Cli;
 using Umbra.Core.Api;
+using Umbra.Core.Drift;
 using Xunit;
 
 namespace Umbra.Controller.Tests;
@@ -140,6 +141,39 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task A_VM_whose_hardware_drifts_leaves_it_by_itself_and_its_host_is_cordoned()
+    {
+        await using var run = await CliRun.StartAsync("a", "b", "c");
+        await run.OkAsync("vm", "create", "v", "--host", "a", "--wait");
+        Assert.Contains("nothing speaks against", await run.OkAsync("explain", "v"));
+        run.Fleet.Say("v", Drift(1.1));
+        await run.UntilAsync(
+            async () => (await run.OkAsync("status", "v")).Contains("(g2)", StringComparison.Ordinal));
+        Assert.Contains("cordoned", await run.OkAsync("host", "show", "a"));
+        string events = await run.OkAsync("events", "--since", "0");
+        Assert.Contains("decision.swap", events);
+        Assert.Contains("disk.latency is up", events);
+    }
+
+    [Fact]
+    public async Task Where_a_person_is_asked_the_VM_moves_once_he_approves()
+    {
+        await using var run = await CliRun.StartAsync("a", "b", "c");
+        await run.OkAsync("vm", "create", "v", "--host", "a", "--swap-mode", "approve", "--wait");
+        Assert.Equal(ExitCodes.Refused, (await run.RunAsync("approve", "v")).Code);
+        run.Fleet.Say("v", Drift(1.1));
+        await run.UntilAsync(
+            async () => (await run.OkAsync("explain", "v")).Contains("askperson", StringComparison.Ordinal));
+        Assert.Contains("disk.latency", await run.OkAsync("drift", "show", "v"));
+        using (var json = JsonDocument.Parse(await run.OkAsync("explain", "v", "--output", "json")))
+            Assert.Equal("askPerson", json.RootElement.GetProperty("step").GetString());
+        Assert.Contains("g1", await run.OkAsync("status", "v"));
+        await run.OkAsync("approve", "v");
+        await run.UntilAsync(
+            async () => (await run.OkAsync("status", "v")).Contains("(g2)", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Protection_is_turned_off_and_on_and_says_why()
     {
         await using var run = await CliRun.StartAsync("a", "b");
@@ -265,6 +299,15 @@ public sealed class CommandLineTests
             Assert.Contains("Exit codes:", help);
         }
     }
+
+    private static DriftStatus Drift(double score) => new()
+    {
+        State = DriftWatchState.Watching, Reason = "every second is weighed",
+        Kpis =
+        [
+            new KpiDrift { Kpi = "disk.latency", Score = score, Form = DriftForm.LevelUp, Explanation = "disk.latency is up" },
+        ],
+    };
 
     private static IEnumerable<string[]> Commands(System.CommandLine.Command command, string[] path) =>
         command.Hidden

@@ -17,11 +17,15 @@ internal sealed class FakeFleet : IAsyncDisposable
     private readonly ConcurrentDictionary<HostId, Task> _tasks = [];
     private readonly ConcurrentDictionary<VmId, GuestState> _guests = [];
     private readonly ConcurrentDictionary<VmId, VmActionResult> _announced = [];
+    private readonly ConcurrentDictionary<VmId, DriftStatus> _drifts = [];
 
     /// <summary>
     /// What the agents say of a VM's guest on its primary, instead of what they are told to make of it.
     /// </summary>
     public void Say(string vm, GuestState guest) => _guests[new VmId(vm)] = guest;
+
+    /// <summary>What the shadow's agent says of the drift of the VM's pair.</summary>
+    public void Say(string vm, DriftStatus drift) => _drifts[new VmId(vm)] = drift;
 
     public void Add(FakeAgent agent)
     {
@@ -119,6 +123,9 @@ internal sealed class FakeFleet : IAsyncDisposable
         Reason = "as told",
         Lease = assignment is { Role: VmRole.Primary, Peer: not null, Policy.Takeover: TakeoverMode.Automatic }
             ? assignment.Policy.Lease
+            : null,
+        Drift = assignment.Role == VmRole.Shadow && assignment.Generation.Value == 1
+            ? _drifts.GetValueOrDefault(assignment.Vm.Name)
             : null,
         Sync = new SyncStatus { Acknowledged = new EpochNumber(7), RawBytes = 9200, WireBytes = 1000, Progress = 1 },
         Results = assignment.Action is { } action && results.TryGetValue(action.Id, out var result)

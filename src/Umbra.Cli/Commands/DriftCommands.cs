@@ -53,8 +53,11 @@ internal static class DriftCommands
                 throw new CliException(ExitCodes.Usage, "either --pair, or --cases with --out, is wanted");
             return isPair ? ReplayPair(parsed) : ReplayCases(parsed);
         });
-        var drift = new Command("drift", "Drift of the primary's hardware");
+        var drift = new UmbraCommand(
+            "drift", "Drift of the primary's hardware", "drift show web",
+            "drift replay --pair primary.csv shadow.csv");
         drift.Subcommands.Add(replay);
+        drift.Subcommands.Add(DriftShowCommand.Create());
         return drift;
     }
 

@@ -44,7 +44,7 @@ internal static class HostHealthCommand
         if (shown.Count > 0) parts.Add(Readings(shown));
         int hidden = health.Readings.Count - shown.Count + health.Omitted;
         if (hidden > 0) parts.Add(Line($"{hidden} more readings are not shown{(all ? "" : " (--all)")}"));
-        if (health.Events.Count > 0) parts.Add(Events(health));
+        if (health.Events.Count > 0) parts.Add(Events([.. health.Events.TakeLast(EventsShown)]));
         return new Rows(parts);
     }
 
@@ -78,13 +78,15 @@ internal static class HostHealthCommand
         return table;
     }
 
-    private static Table Events(HostHealth health)
+    /// <summary>Health events, one a line.</summary>
+    public static Table Events(IReadOnlyList<HealthEvent> events)
     {
-        var table = Text.Table("TIME", "SEVERITY", "SOURCE", "EVENT");
-        foreach (var happened in health.Events.TakeLast(EventsShown))
+        var table = Text.Table("TIME", "HOST", "SEVERITY", "SOURCE", "EVENT");
+        foreach (var happened in events)
         {
             table.Row(
-                happened.Time.ToString("u"), Text.Word(happened.Severity), happened.Source, happened.Message);
+                happened.Time.ToString("u"), happened.Host.Value, Text.Word(happened.Severity), happened.Source,
+                happened.Message);
         }
 
         return table;

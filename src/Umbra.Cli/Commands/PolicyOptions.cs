@@ -41,11 +41,17 @@ internal static class PolicyOptions
         },
     };
 
+    private static readonly Option<SwapMode?> Swap = new("--swap-mode")
+    {
+        Description = "Who decides that the VM leaves suspected hardware: auto, approve (a person) or observe (nobody)",
+        HelpName = "auto|approve|observe",
+    };
+
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Option> All { get; } =
     [
         Interval, IntervalMax, PauseBudget, Takeover, Lease, ThresholdLow, ReferenceCache, DiskLog, ResyncRate,
-        KnownGood,
+        KnownGood, Swap,
     ];
 
     /// <summary>The policy with what was given on the command line.</summary>
@@ -65,6 +71,7 @@ internal static class PolicyOptions
             ReferenceCacheBytes = parsed.GetValue(ReferenceCache) ?? policy.ReferenceCacheBytes,
             DiskLogBytes = parsed.GetValue(DiskLog) ?? policy.DiskLogBytes,
             ResyncBytesPerSecond = parsed.GetValue(ResyncRate) ?? policy.ResyncBytesPerSecond,
+            Swap = parsed.GetValue(Swap) ?? policy.Swap,
             KnownGoodEpochs = parsed.GetValue(KnownGood) ?? policy.KnownGoodEpochs,
         };
     }

@@ -138,7 +138,7 @@ public sealed partial class FleetService
         var session = _sessions[caller];
         host.Clock.Heard(_fleet.Now);
         if (!session.Order.Accept(heartbeat)) return;
-        if (heartbeat.Health is { } health) (session.Health, session.HealthAt) = (health, _fleet.Now);
+        if (heartbeat.Health is { } health) host.Report(_fleet.Now, health);
         Describe(host, heartbeat.Host);
         var answer = AnswerFor(caller);
         bool current = heartbeat.SeenRevision == answer.Revision;

@@ -12,14 +12,13 @@ public sealed partial class FleetService
         lock (_lock)
         {
             Enter();
-            if (_fleet.Host(name) is null) return NoHost(name);
-            var session = _sessions[name];
+            if (_fleet.Host(name) is not { } host) return NoHost(name);
             return new HostHealthView
             {
                 Host = name,
-                Health = session.Health,
-                Bmc = _fleet.Host(name)!.Record.Bmc?.Address,
-                Age = session.Health is null ? TimeSpan.Zero : _fleet.Now - session.HealthAt,
+                Health = host.Health,
+                Bmc = host.Record.Bmc?.Address,
+                Age = host.Health is null ? TimeSpan.Zero : _fleet.Now - host.HealthAt,
             };
         }
     }

@@ -159,6 +159,7 @@ public sealed partial class FleetService : IDisposable
 
             _unsettled.Remove(name);
             WatchProtection(name);
+            WatchDecision(name);
         }
     }
 

@@ -18,12 +18,6 @@ internal sealed class HostSession
     /// <summary>Whether the host was alive when last looked at, for events.</summary>
     public bool WasAlive { get; set; }
 
-    /// <summary>The host's hardware as its agent last told; null: it has told nothing yet.</summary>
-    public HostHealth? Health { get; set; }
-
-    /// <summary>When <see cref="Health"/> was told, on the fleet's clock.</summary>
-    public TimeSpan HealthAt { get; set; }
-
     /// <summary>VMs that the agent has and the controller does not know, told once.</summary>
     public HashSet<VmId> Strangers { get; } = [];
 

@@ -56,6 +56,8 @@ internal static class AdminEndpoints
             (name, request) => fleet.Plug(new VmId(name), request)));
         api.MapPost("/vms/{name}/actions", Named<ActionRequest, ActionView>(
             (name, request) => fleet.BeginAction(new VmId(name), request)));
+        api.MapGet("/vms/{name}/decision", Named(name => fleet.Decision(new VmId(name))));
+        api.MapPost("/vms/{name}/approve", Named(name => fleet.Approve(new VmId(name))));
         api.MapPost("/vms/{name}/takeover", context => TakeoverAsync(context, fleet, stopping));
     }
 

@@ -29,6 +29,9 @@ public sealed record ProtectionPolicy
     /// <summary>Verified epochs that the shadow can be rolled back to, besides the newest.</summary>
     public int KnownGoodEpochs { get; init; } = 1;
 
+    /// <summary>Who decides that it leaves hardware that is suspected, while the VM still runs there.</summary>
+    public SwapMode Swap { get; init; } = SwapMode.Auto;
+
     /// <summary>Who starts a takeover after a proven death of the primary.</summary>
     public TakeoverMode Takeover { get; init; } = TakeoverMode.Manual;
 

@@ -100,6 +100,9 @@ public sealed record VmStatus
     /// <summary>The newest KPIs of the VM; empty before they are measured.</summary>
     public KpiStatus Kpis { get; init; } = new();
 
+    /// <summary>What the drift watch of the pair says; from the shadow's agent alone, null from others.</summary>
+    public DriftStatus? Drift { get; init; }
+
     /// <summary>
     /// The definition as it runs (after an attach or a hot-plug the agent knows more than the controller).
     /// </summary>

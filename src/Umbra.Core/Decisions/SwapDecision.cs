@@ -1,4 +1,5 @@
 using System.Globalization;
+using Umbra.Core.Api;
 using Umbra.Core.Basics;
 
 namespace Umbra.Core.Decisions;

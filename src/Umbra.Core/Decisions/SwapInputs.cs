@@ -1,3 +1,5 @@
+using Umbra.Core.Api;
+
 namespace Umbra.Core.Decisions;
 
 /// <summary>Everything that the decision about one VM rests on.</summary>

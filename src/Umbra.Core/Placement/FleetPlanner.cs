@@ -54,6 +54,7 @@ public static class FleetPlanner
             ?? ReturnPlanner.GiveBack(fleet, vm)
             ?? TakeoverPlanner.BeginAutomatic(fleet, vm, utcNow)
             ?? TakeoverPlanner.HandBack(fleet, vm)
+            ?? SuspicionPlanner.Begin(fleet, vm, utcNow)
             ?? PlanShadow(fleet, vm)
             ?? Unchanged(vm);
     }

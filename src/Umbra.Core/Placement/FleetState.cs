@@ -1,5 +1,6 @@
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Decisions;
 
 namespace Umbra.Core.Placement;
 
@@ -17,6 +18,15 @@ public sealed class FleetState
 
     /// <summary>The time of what happens now, on the controller's monotonic clock. Never goes back.</summary>
     public TimeSpan Now { get; private set; }
+
+    /// <summary>What is remembered of suspicions and decisions.</summary>
+    public SuspicionBook Suspicions { get; } = new();
+
+    /// <summary>Swaps by suspicion that are under way.</summary>
+    public int SuspectSwaps { get; private set; }
+
+    /// <summary>Hosts that are heard.</summary>
+    public int HostsAlive => _hosts.Values.Count(host => host.IsAlive(Now));
 
     /// <summary>All hosts, in order of name.</summary>
     public IEnumerable<HostState> Hosts => _hosts.Values;
@@ -44,6 +54,7 @@ public sealed class FleetState
     {
         Unindex(vm.Name);
         _vms[vm.Name.Value] = vm;
+        if (IsSuspectSwap(vm)) SuspectSwaps++;
         if (vm.Action is { } pending && ActionAge(vm.Name, pending.Action.Id) is null)
             _lastActions[vm.Name] = (pending.Action.Id, Now);
         foreach (var host in HostsOf(vm))
@@ -60,6 +71,7 @@ public sealed class FleetState
     {
         Unindex(name);
         _lastActions.Remove(name);
+        Suspicions.Forget(name);
     }
 
     /// <summary>Forgets the host.</summary>
@@ -97,10 +109,13 @@ public sealed class FleetState
     private void Unindex(VmId name)
     {
         if (!_vms.Remove(name.Value, out var old)) return;
+        if (IsSuspectSwap(old)) SuspectSwaps--;
         foreach (var host in HostsOf(old))
         {
             _vmsByHost[host].Remove(name.Value);
             _reservedBytes[host] -= old.Definition.MemoryBytes;
         }
     }
+
+    private static bool IsSuspectSwap(VmRecord vm) => vm.Action?.Action is { Kind: VmActionKind.Swap, Suspect: true };
 }

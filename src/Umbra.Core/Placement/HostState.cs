@@ -31,6 +31,12 @@ public sealed class HostState
     /// <summary>What its agent last said of its VMs.</summary>
     public IReadOnlyDictionary<VmId, VmStatus> Vms { get; private set; } = NoVms;
 
+    /// <summary>Its hardware as its agent last told; null: it has told nothing yet.</summary>
+    public HostHealth? Health { get; private set; }
+
+    /// <summary>When <see cref="Health"/> was told, on the fleet's clock.</summary>
+    public TimeSpan HealthAt { get; private set; }
+
     /// <summary>Its name.</summary>
     public HostId Name => Record.Name;
 
@@ -42,6 +48,9 @@ public sealed class HostState
         _reportedAt = now;
         Vms = vms;
     }
+
+    /// <summary>Its agent has told of its hardware.</summary>
+    public void Report(TimeSpan now, HostHealth health) => (Health, HealthAt) = (health, now);
 
     /// <summary>
     /// Whether something may be placed on it, as far as its silence goes, and <see cref="Vms"/> are of now: a message

@@ -22,6 +22,9 @@ public static class FleetTimes
     /// <summary>A takeover that began by itself and failed is tried again after this.</summary>
     public static readonly TimeSpan TakeoverRetry = TimeSpan.FromSeconds(5);
 
+    /// <summary>A swap by suspicion that failed is tried again after this.</summary>
+    public static readonly TimeSpan SuspectSwapRetry = TimeSpan.FromSeconds(30);
+
     /// <summary>An action without a result for this long has failed.</summary>
     public static TimeSpan ActionTimeout(VmActionKind kind) => kind switch
     {

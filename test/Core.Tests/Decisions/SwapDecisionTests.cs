@@ -1,3 +1,4 @@
+using Umbra.Core.Api;
 using Umbra.Core.Decisions;
 using Xunit;
 

@@ -1,4 +1,4 @@
-namespace Umbra.Core.Decisions;
+namespace Umbra.Core.Api;
 
 /// <summary>Who decides that a VM leaves hardware that is suspected.</summary>
 public enum SwapMode

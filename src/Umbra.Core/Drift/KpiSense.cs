@@ -1,0 +1,16 @@
+namespace Umbra.Core.Drift;
+
+/// <summary>
+/// What a KPI says of hardware. The canaries, waits and round trips are the same work on both sides and cost more on worse
+/// hardware. The others move with what the guest does: they are shown, and move no VM.
+/// </summary>
+public static class KpiSense
+{
+    private static readonly HashSet<string> Hardware = new(StringComparer.Ordinal)
+    {
+        Kpi.CpuWait, Kpi.CpuWork, Kpi.MemoryLatency, Kpi.DiskLatency, Kpi.DiskFlush, Kpi.NetLatency, Kpi.NetLoss,
+    };
+
+    /// <summary>Whether drift of the KPI speaks against hardware. Higher is worse for all of these.</summary>
+    public static bool IsHardware(string kpi) => Hardware.Contains(kpi);
+}

@@ -1,0 +1,134 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Decisions;
+using Umbra.Core.Health;
+using Umbra.Core.Policy;
+
+namespace Umbra.Core.Placement;
+
+/// <summary>
+/// Brings what agents say of drift and hardware to the decision about each VM, and begins the swap that it wants.
+/// </summary>
+public static class SuspicionPlanner
+{
+    /// <summary>What the decision about the VM rests on at this moment.</summary>
+    public static SwapInputs InputsOf(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
+    {
+        var (obstacle, passes) = ObstacleOf(fleet, vm);
+        var primary = Against(fleet, vm, vm.Primary, DriftSide.Primary, utcNow);
+        if (primary.Weight >= DecisionLimits.SwapWeight) fleet.Suspicions.Suspect(vm.Primary, fleet.Now);
+        return new SwapInputs
+        {
+            Mode = vm.Policy.Swap,
+            Primary = primary,
+            Shadow = vm.Shadow is { } host
+                ? Against(fleet, vm, host, DriftSide.Shadow, utcNow)
+                : Suspicion.None,
+            Obstacle = obstacle,
+            ObstaclePasses = passes,
+            Lag = fleet.StatusOn(vm.Primary, vm.Name)?.Sync.Lag ?? TimeSpan.Zero,
+            IntervalMax = vm.Policy.IntervalMax,
+            SinceLastSwap = SinceLastSwap(vm, utcNow),
+            Approved = fleet.Suspicions.IsApproved(vm.Name, fleet.Now),
+            SwapsUnderWay = fleet.SuspectSwaps,
+            SuspectedHosts = fleet.Suspicions.HostsSuspected(fleet.Now),
+            FleetHosts = fleet.HostsAlive,
+        };
+    }
+
+    /// <summary>What is to be done with the VM; null: it is not for the planner to say while it is off or leaving.</summary>
+    public static SwapVerdict? Look(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
+    {
+        if (vm.Deleting || vm.Power != DesiredPower.Running || !vm.Policy.Enabled) return null;
+        var inputs = InputsOf(fleet, vm, utcNow);
+        fleet.Suspicions.Keep(vm.Name, new SuspicionPoint(
+            fleet.Now, inputs.Primary.Weight, inputs.Shadow.Weight, IntervalOf(fleet, vm)));
+        return SwapDecision.Decide(inputs);
+    }
+
+    /// <summary>The decision as the API shows it.</summary>
+    public static DecisionView View(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
+    {
+        var inputs = InputsOf(fleet, vm, utcNow);
+        var verdict = Look(fleet, vm, utcNow)
+            ?? new SwapVerdict(SwapStep.Hold, "it is off, being deleted, or not protected");
+        return new DecisionView
+        {
+            Vm = vm.Name,
+            Step = verdict.Step,
+            Reason = verdict.Reason,
+            Approved = inputs.Approved,
+            Mode = inputs.Mode,
+            Primary = Side(vm.Primary, inputs.Primary),
+            Shadow = vm.Shadow is { } shadow ? Side(shadow, inputs.Shadow) : null,
+            Drift = DriftOf(fleet, vm),
+            Interval = IntervalOf(fleet, vm),
+            SuspectedHosts = inputs.SuspectedHosts,
+            History =
+            [
+                .. fleet.Suspicions.HistoryOf(vm.Name).Select(point => new SuspicionMoment(
+                    fleet.Now - point.At, point.Primary, point.Shadow, point.Interval)),
+            ],
+        };
+
+        HostSuspicion Side(HostId host, Suspicion suspicion) => new(
+            host, suspicion, [.. EventsOf(fleet, host).Reverse().Take(DecisionView.EventsMax)]);
+    }
+
+    /// <summary>Begins a swap by suspicion where one is decided on; else null.</summary>
+    internal static VmPlan? Begin(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
+    {
+        if (vm.Action is not null || TriedLately(fleet, vm)) return null;
+        if (Look(fleet, vm, utcNow) is not { Step: SwapStep.Swap } verdict) return null;
+        fleet.Suspicions.UseApproval(vm.Name);
+        string id = $"suspect-{vm.Ownership.Generation.Value}-{utcNow.ToUnixTimeMilliseconds()}";
+        var action = new VmAction(id, VmActionKind.Swap, verdict.Reason) { Suspect = true };
+        var pending = new PendingAction(action, vm.Primary, vm.Ownership.Generation, utcNow);
+        return new VmPlan(
+            vm with { Action = pending },
+            [new PlannedEvent("swap.started", vm.Primary, $"it leaves {vm.Primary}: {verdict.Reason}")]);
+    }
+
+    private static Suspicion Against(
+        FleetState fleet, VmRecord vm, HostId host, DriftSide side, DateTimeOffset utcNow) =>
+        SuspicionRule.Weigh(DriftOf(fleet, vm), side, EventsOf(fleet, host), utcNow);
+
+    // What a silent host said last, or what was said of another pair, is not of now.
+    private static DriftStatus? DriftOf(FleetState fleet, VmRecord vm) =>
+        vm.Shadow is { } shadow && fleet.StatusOn(shadow, vm.Name) is { Role: VmRole.Shadow } status
+        && status.Generation == vm.Ownership.Generation && fleet.Host(shadow)!.IsAlive(fleet.Now)
+            ? status.Drift
+            : null;
+
+    private static TimeSpan IntervalOf(FleetState fleet, VmRecord vm) =>
+        fleet.StatusOn(vm.Primary, vm.Name)?.Sync.Interval ?? TimeSpan.Zero;
+
+    private static IReadOnlyList<HealthEvent> EventsOf(FleetState fleet, HostId host) =>
+        fleet.Host(host)?.Health?.Events ?? [];
+
+    private static (string? Obstacle, bool Passes) ObstacleOf(FleetState fleet, VmRecord vm)
+    {
+        if (SwapChecks.WhyNot(SwapChecks.Of(fleet, vm)) is { } missing) return (missing, false);
+        var (state, reason) = FleetViews.ProtectionOf(fleet, vm);
+        return state switch
+        {
+            ProtectionState.Protected => (null, false),
+            ProtectionState.Seeding or ProtectionState.Resyncing or ProtectionState.Swapping => (reason, true),
+            _ => (reason, false),
+        };
+    }
+
+    private static TimeSpan? SinceLastSwap(VmRecord vm, DateTimeOffset utcNow)
+    {
+        var last = vm.History.LastOrDefault(static done =>
+            done is { Result.Succeeded: true, Pending.Action: { Kind: VmActionKind.Swap, Suspect: true } });
+        if (last is null) return null;
+        var since = utcNow - last.Pending.Started;
+        return since > TimeSpan.Zero ? since : TimeSpan.Zero;
+    }
+
+    private static bool TriedLately(FleetState fleet, VmRecord vm) =>
+        vm.History.Count > 0 && vm.History[^1] is { Result.Succeeded: false } last
+        && last.Pending.Action is { Kind: VmActionKind.Swap, Suspect: true }
+        && fleet.ActionAge(vm.Name, last.Pending.Action.Id) < FleetTimes.SuspectSwapRetry;
+}

@@ -1,0 +1,134 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Decisions;
+using Umbra.Core.Placement;
+using Umbra.Core.Swap;
+using Xunit;
+
+namespace Umbra.Core.Tests.Placement;
+
+/// <summary>From what agents say to a swap that begins by itself.</summary>
+public sealed class SuspicionPlannerTests
+{
+    [Fact]
+    public void A_verdict_against_the_primary_begins_a_swap_that_cordons_its_host()
+    {
+        var fleet = Fleet().Report("b", Shadow(1.1)).Settle();
+        var pending = fleet.Record().Action!;
+        Assert.Equal(VmActionKind.Swap, pending.Action.Kind);
+        Assert.True(pending.Action.Suspect);
+        Assert.Equal(new HostId("a"), pending.Target);
+        Assert.Contains(fleet.Events, static e => e.Kind == "swap.started" && e.Text.Contains("disk.latency"));
+
+        fleet.Change(static vm => vm.AfterFence(
+            new FenceAnswer(true, new Ownership(vm.Ownership.Generation.Next, new HostId("b"), "x")))).Settle();
+        Assert.NotNull(fleet.Fleet.Host(new HostId("a"))!.Record.Cordon);
+    }
+
+    [Theory]
+    [InlineData(0.99, DriftSide.Primary)]
+    [InlineData(2, DriftSide.Shadow)]
+    public void Less_than_a_verdict_or_one_against_the_shadow_moves_nothing(double score, DriftSide side) =>
+        Assert.Null(Fleet().Report("b", Shadow(score, side)).Settle().Record().Action);
+
+    [Fact]
+    public void What_an_earlier_shadow_said_does_not_count()
+    {
+        var fleet = Fleet().Report("b", Shadow(2) with { Generation = new Generation(9) }).Settle();
+        Assert.Null(fleet.Record().Action);
+    }
+
+    [Fact]
+    public void A_swap_that_failed_is_not_tried_again_at_once_and_then_is()
+    {
+        var fleet = Fleet().Report("b", Shadow(1.1)).Settle();
+        var failed = new VmActionResult
+        {
+            Id = fleet.Record().Action!.Action.Id, Succeeded = false, Detail = "the shadow was not ready",
+        };
+        fleet.Report("a", FleetBuilder.Primary(results: failed)).Settle();
+        Assert.Null(fleet.Record().Action);
+        fleet.Pass(TimeSpan.FromSeconds(29), "a", "b", "c").Settle();
+        Assert.Null(fleet.Record().Action);
+        fleet.Pass(TimeSpan.FromSeconds(2), "a", "b", "c").Settle();
+        Assert.NotNull(fleet.Record().Action);
+    }
+
+    [Fact]
+    public void Where_a_person_has_to_approve_it_waits_and_one_approval_moves_it_once()
+    {
+        var fleet = Fleet(SwapMode.Approve).Report("b", Shadow(1.1)).Settle();
+        Assert.Null(fleet.Record().Action);
+        var asked = SuspicionPlanner.Look(fleet.Fleet, fleet.Record(), fleet.UtcNow);
+        Assert.Equal(SwapStep.AskPerson, asked!.Value.Step);
+        fleet.Fleet.Suspicions.Approve(new VmId("v"), fleet.Fleet.Now);
+        Assert.NotNull(fleet.Settle().Record().Action);
+        Assert.False(fleet.Fleet.Suspicions.IsApproved(new VmId("v"), fleet.Fleet.Now));
+    }
+
+    [Fact]
+    public void An_approval_ends_by_itself()
+    {
+        var book = new SuspicionBook();
+        book.Approve(new VmId("v"), TimeSpan.Zero);
+        Assert.True(book.IsApproved(new VmId("v"), SuspicionBook.ApprovalTime - TimeSpan.FromTicks(1)));
+        Assert.False(book.IsApproved(new VmId("v"), SuspicionBook.ApprovalTime));
+    }
+
+    [Fact]
+    public void All_hosts_suspected_at_once_move_nobody()
+    {
+        var fleet = new FleetBuilder().Host("a").Host("b").Host("c");
+        (string Vm, string Primary, string Shadow)[] pairs = [("v", "a", "b"), ("w", "b", "c"), ("x", "c", "a")];
+        foreach (var (vm, primary, shadow) in pairs) fleet.Vm(vm, primary, shadow);
+        fleet.Report("a", FleetBuilder.Primary("v"), Shadow(0.9, vm: "x"));
+        fleet.Report("b", FleetBuilder.Primary("w"), Shadow(0.9, vm: "v"));
+        fleet.Report("c", FleetBuilder.Primary("x"), Shadow(0.9, vm: "w"));
+        foreach (var (_, primary, _) in pairs) fleet.Fleet.Suspicions.Suspect(new HostId(primary), fleet.Fleet.Now);
+        fleet.Report("b", FleetBuilder.Primary("w"), Shadow(1.2, vm: "v")).Settle();
+        Assert.All(fleet.Fleet.Vms, static vm => Assert.Null(vm.Action));
+        var verdict = SuspicionPlanner.Look(fleet.Fleet, fleet.Record(), fleet.UtcNow);
+        Assert.Contains("shared cause", verdict!.Value.Reason);
+    }
+
+    [Fact]
+    public void A_VM_that_moved_by_suspicion_waits_before_it_moves_again()
+    {
+        var fleet = Fleet().Change(vm => vm with
+        {
+            History =
+            [
+                new FinishedAction(
+                    new PendingAction(
+                        new VmAction("s", VmActionKind.Swap, "why") { Suspect = true }, new HostId("c"),
+                        new Generation(1), FleetBuilder.Start.AddMinutes(-9)),
+                    new VmActionResult { Id = "s", Succeeded = true, Detail = "done" }),
+            ],
+        });
+        fleet.Report("b", Shadow(1.5)).Settle();
+        Assert.Null(fleet.Record().Action);
+        fleet.Pass(TimeSpan.FromMinutes(1), "a", "b", "c").Settle();
+        Assert.NotNull(fleet.Record().Action);
+    }
+
+    private static FleetBuilder Fleet(SwapMode mode = SwapMode.Auto) => new FleetBuilder()
+        .Host("a").Host("b").Host("c")
+        .Vm("v", "a", "b", policy: new ProtectionPolicy { Swap = mode })
+        .Report("a", FleetBuilder.Primary());
+
+    private static VmStatus Shadow(double score, DriftSide side = DriftSide.Primary, string vm = "v") =>
+        FleetBuilder.Shadow(vm) with
+        {
+            Drift = new DriftStatus
+            {
+                State = DriftWatchState.Watching, Reason = "watching",
+                Kpis =
+                [
+                    new KpiDrift
+                    {
+                        Kpi = "disk.latency", Score = score, Side = side, Explanation = "disk.latency is up",
+                    },
+                ],
+            },
+        };
+}
