@@ -198,30 +198,6 @@ public sealed partial class ShadowSession
             new Start(new PhaseClock(now)) { Action = action, Generation = generation, Epoch = _store.Committed }, now);
     }
 
-    // The disks of a shadow are marked, durably, before the first instruction of a VM that runs on them; these are not:
-    // so it never ran. After the promise it never will under this generation, whoever says so.
-    private void GiveUp(string action, Generation generation)
-    {
-        if (generation < _store.Promised && generation.Next != _store.Promised)
-        {
-            Finish(action, false, $"it is promised to {_store.Promised}", []);
-            return;
-        }
-
-        CallOutcome promised = _store.Promise(generation.Next);
-        if (!promised.Succeeded)
-        {
-            Finish(action, false, "the promise could not be stored: " + promised.Detail, []);
-            return;
-        }
-
-        if (_link is not null) CloseLink("this host has won the VM, and given it up");
-        GivenUp = generation;
-        string said = $"this host lost its memory before the VM ran here under {generation}, and gives it up";
-        _effects.Report("shadow.gave-up", said);
-        Finish(action, false, said, []);
-    }
-
     /// <summary>
     /// Promises, durably, not to serve the primary any more, if it has not been heard for the lease's time. The
     /// action's result carries the generation that is refused from now on, and how long the primary was silent.

@@ -84,12 +84,6 @@ public sealed partial class ShadowSession
     /// <summary>What it holds.</summary>
     public ShadowStore Store => _store;
 
-    /// <summary>
-    /// Generation under which this host won the VM, and gave it up again for good, durably: its memory was lost before
-    /// the VM ran here, so that no copy of it ever ran under this generation. Null: none.
-    /// </summary>
-    public Generation? GivenUp { get; private set; }
-
     /// <summary>When the source was last heard; for a takeover's evidence.</summary>
     public TimeSpan LastHeard => _witness.LastHeard;
 

@@ -17,6 +17,8 @@ internal static class ReturnPlanner
     {
         if (!IsGivenUp(fleet, vm) || Keeper(fleet, vm) is not { } keeper) return null;
         var next = TakeoverPlanner.Claimed(vm, keeper, $"give-back-{vm.Ownership.Generation.Value}", out var claim);
+        // A shadow that was placed for the winner meanwhile has never got an epoch.
+        if (vm.Shadow is { } shadow && shadow != keeper) next = next.WithRemains(shadow);
         string text = $"{keeper} gets the VM back, {next.Ownership.Generation}: {vm.Primary} lost its memory before "
             + $"the VM ran there under {vm.Ownership.Generation}, and gave it up";
         return new VmPlan(next, [new PlannedEvent("fence.won", keeper, text)], Claim: claim);

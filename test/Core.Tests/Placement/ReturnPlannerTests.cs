@@ -71,8 +71,12 @@ public sealed class ReturnPlannerTests
     {
         var fleet = Won().Pass(TimeSpan.FromMinutes(1), "b", "c").Report("b", GaveUp()).Settle();
         Assert.Empty(fleet.Claims);
+        Assert.Equal(new HostId("c"), fleet.Record().Shadow);
         fleet.Report("a", FleetBuilder.Primary(guest: GuestState.Paused)).Settle();
         Assert.Equal(A, fleet.Record().Primary);
+        // Nothing that was placed for the winner is forgotten where it is.
+        Assert.All(new[] { "b", "c" }, host => Assert.Contains(fleet.Fleet.VmsOn(new HostId(host)),
+            static vm => vm.Name.Value == "v"));
     }
 
     [Fact]

@@ -24,7 +24,9 @@ public sealed class WayBackTests(FaultBed bed)
         await bed.WaitAsync("to be won by its shadow", vm => vm.Primary == before.Shadow);
         Assert.Empty(await Copies.RunningAsync(bed.Lab, TimeSpan.FromMilliseconds(500)));
         await shadow.RebootAsync();
-        await bed.WaitAsync("to be given up", vm => vm.PrimaryStatus?.GivenUp == vm.Generation);
+        await Wait.UntilAsync(
+            "the VM to be given up", async () => (await bed.Fleet.EventsAsync(0)).Events.Any(
+                static one => one.Kind == "shadow.gave-up"), FaultBed.Patience, bed.Lab.Diagnosis);
         Assert.Empty(await Copies.RunningAsync(bed.Lab, TimeSpan.FromMilliseconds(500)));
         primary.HealManagement();
         VmView after = await bed.WaitAsync(
