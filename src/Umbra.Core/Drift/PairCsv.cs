@@ -101,7 +101,9 @@ public static class PairCsv
     private static PairSeries? Build(PairGrid grid, TimeSpan? sampling, out string error)
     {
         var step = sampling ?? grid.ShortestStep();
-        return step <= TimeSpan.Zero ? Fail("there are fewer than two times", out error) : grid.TryBuild(step, out error);
+        return step <= TimeSpan.Zero
+            ? Fail("there are fewer than two times", out error)
+            : grid.TryBuild(step, out error);
     }
 
     private static bool TryTime(string field, out DateTimeOffset time) =>

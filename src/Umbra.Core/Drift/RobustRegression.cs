@@ -17,7 +17,9 @@ public static class RobustRegression
     /// </summary>
     /// <param name="rows">Regressors, one sample after the other.</param>
     /// <param name="target">What to predict, one value a sample.</param>
-    /// <param name="ridge">Pull to zero, as a share of one regressor of variance 1; the first, a constant, is free.</param>
+    /// <param name="ridge">
+    /// Pull to zero, as a share of one regressor of variance 1; the first, a constant, is free.
+    /// </param>
     public static double[] Fit(ReadOnlySpan<double> rows, ReadOnlySpan<double> target, double ridge)
     {
         int width = target.IsEmpty ? 0 : rows.Length / target.Length;

@@ -20,8 +20,8 @@ internal sealed record Case(
 
 /// <summary>
 /// Counts alarms as the scorer of the paired-drift set does: in a case with drift the first alarm on its KPI from the
-/// onset on is the detection, and earlier alarms are false; without drift every alarm is. Alarms of one case less than 30
-/// samples after the one before are one.
+/// onset on is the detection, and earlier alarms are false; without drift every alarm is. Alarms of one case less than
+/// 30 samples after the one before are one.
 /// </summary>
 internal sealed class CaseScore
 {

@@ -151,7 +151,8 @@ public sealed class DriftWatchTests
         for (int i = 0; i < samples; i++)
         {
             _simulated.Next(primary, shadow);
-            for (int k = 0; k < primary.Length; k++) (primary[k], shadow[k]) = (primary[k] * bothBy, shadow[k] * bothBy);
+            for (int k = 0; k < primary.Length; k++)
+                (primary[k], shadow[k]) = (primary[k] * bothBy, shadow[k] * bothBy);
             foreach (var (kpi, factor) in changes) primary[kpi] *= factor;
             _watch.Observe(primary, shadow);
         }

@@ -15,8 +15,8 @@ public sealed class FalseVerdictTests(ITestOutputHelper output)
     private const int WatchedDays = 9;
     private const double FalseVerdictDays = 90;
 
-    // Siegmund's approximation: a two-sided CUSUM with this limit has one false alarm in 90 days at a sample a minute, if
-    // the samples are independent and normal.
+    // Siegmund's approximation: a two-sided CUSUM with this limit has one false alarm in 90 days at a sample a minute,
+    // if the samples are independent and normal.
     private const double CusumReference = 0.5;
     private const double CusumLimit = 10.6;
 

@@ -12,7 +12,9 @@ public sealed class PairCsvTests
     public void Rows_go_on_a_grid_and_missing_ones_are_unknown()
     {
         var series = PairCsv.TryRead(
-            new StringReader(Header + "2024-01-01T00:00:00Z,a,1,2\r\n2024-01-01T00:02:00Z,a,3,4\n2024-01-01T00:02:00Z,b,5,\n"),
+            new StringReader(
+                Header + "2024-01-01T00:00:00Z,a,1,2\r\n2024-01-01T00:02:00Z,a,3,4\n"
+                + "2024-01-01T00:02:00Z,b,5,\n"),
             TimeSpan.FromMinutes(1), out string error);
         Assert.Equal("", error);
         Assert.Equal(["a", "b"], series!.Kpis);
@@ -24,7 +26,8 @@ public sealed class PairCsvTests
     public void Two_wide_files_are_joined_by_time_and_kpi()
     {
         var series = PairCsv.TryReadSides(
-            new StringReader("time,a,b\n2024-01-01T00:00:00Z,1,2\n2024-01-01T00:00:01Z,3,4\n2024-01-01T00:00:02Z,5,6\n"),
+            new StringReader(
+                "time,a,b\n2024-01-01T00:00:00Z,1,2\n2024-01-01T00:00:01Z,3,4\n2024-01-01T00:00:02Z,5,6\n"),
             new StringReader("time,b\n2024-01-01T00:00:00Z,7\n2024-01-01T00:00:02Z,\n2024-01-01T00:00:01Z,8\n"),
             null, out string error);
         Assert.Equal("", error);
