@@ -3,7 +3,8 @@ using System.Globalization;
 using Umbra.Core.Api;
 using Umbra.Core.Drift;
 
-// What the drift engine costs: one detector for each of many pairs, as at an agent with that many shadows, so that their
+// What the drift engine costs: one detector for each of many pairs, as at an agent with that many shadows, so that
+// their
 // state does not fit into the processor's caches. Usage: [--pairs N] [--seconds N] [--report FILE]
 const int kpis = 12;
 const int calibrationSamples = 1000;
@@ -57,7 +58,8 @@ void Round(int round)
 }
 
 double[] Readings() =>
-    [.. Enumerable.Range(0, kpis).Select(k => (100 * (k + 1)) + (10 * random.NextDouble()) + (5 * random.NextDouble()))];
+    [.. Enumerable.Range(0, kpis).Select(
+        k => (100 * (k + 1)) + (10 * random.NextDouble()) + (5 * random.NextDouble()))];
 
 internal sealed record Figures(
     int Pairs, int Kpis, int Seconds, double MicrosecondsPerSample, double CoreShareAtOneHertz, long AllocatedBytes,

@@ -23,7 +23,8 @@ internal sealed class DriftCases
 
     private readonly string _directory;
 
-    /// <summary>Reads the index in <paramref name="directory"/>, or in its parent where that is <c>cases/</c>.</summary>
+    /// <summary>Reads the index in <paramref name="directory"/>, or in its parent where that is
+    /// <c>cases/</c>.</summary>
     public DriftCases(DirectoryInfo directory)
     {
         _directory = directory.FullName;

@@ -93,7 +93,8 @@ internal static class DriftCommands
         }
 
         var summary = new CasesSummary(cases.Index.Count, lines.Count - 1, output.FullName);
-        Screen.Show(parsed, summary, static s => new Spectre.Console.Text($"{s.Cases} cases, {s.Alarms} alarms: {s.File}"));
+        Screen.Show(
+            parsed, summary, static s => new Spectre.Console.Text($"{s.Cases} cases, {s.Alarms} alarms: {s.File}\n"));
         return ExitCodes.Ok;
     }
 

@@ -38,7 +38,8 @@ public sealed class BaselineLearner
     /// <summary>Samples taken.</summary>
     public int Samples => _primary.Length == 0 ? 0 : _primary[0].Count;
 
-    /// <summary>Takes one sample of all KPIs, NaN where unknown. Samples come at the sampling interval, gaps as NaN.</summary>
+    /// <summary>Takes one sample of all KPIs, NaN where unknown. Samples come at the sampling interval, gaps as
+    /// NaN.</summary>
     public void Add(ReadOnlySpan<double> primary, ReadOnlySpan<double> shadow)
     {
         Invariant.Holds(primary.Length == _kpis.Count && shadow.Length == _kpis.Count);
@@ -187,7 +188,11 @@ public sealed class BaselineLearner
             for (int f = 0; f < scores.Length; f++) scores[f][i] = isKnown ? one[f] : double.NaN;
         }
 
-        return baseline with { Means = [.. scores.Select((score, f) => NullMean.Of(score, threshold, MarginOf((DriftForm)f, baseline), _options))] };
+        return baseline with
+        {
+            Means = [.. scores.Select((score, form) =>
+                NullMean.Of(score, threshold, MarginOf((DriftForm)form, baseline), _options))],
+        };
     }
 
     private double MarginOf(DriftForm form, KpiBaseline baseline)

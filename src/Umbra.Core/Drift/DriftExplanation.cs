@@ -22,8 +22,8 @@ internal static class DriftExplanation
                 invariant, $"varies more than before (score {evidence.ScoreMean:0.00}, at most "
                 + $"{evidence.ScoreMeanMax:0.00} without drift)"),
             _ => string.Create(
-                invariant, $"has spikes beyond all that the calibration saw ({evidence.ScoreMean:P1} of the samples, at "
-                + $"most {evidence.ScoreMeanMax:P1} without drift)"),
+                invariant, $"has spikes beyond all that the calibration saw ({evidence.ScoreMean:P1} of the samples, "
+                + $"at most {evidence.ScoreMeanMax:P1} without drift)"),
         };
         double evidenceLog10 = evidence.Score * logThreshold / Math.Log(10);
         return string.Create(

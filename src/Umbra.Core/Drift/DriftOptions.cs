@@ -25,7 +25,8 @@ public sealed record DriftOptions
     public double ShadowRidge { get; init; } = 0.01;
 
     /// <summary>
-    /// Beyond its calibrated range the shadow may move the primary by nothing up to this, relatively: 1 is in proportion.
+    /// Beyond its calibrated range the shadow may move the primary by nothing up to this, relatively: 1 is in
+    /// proportion.
     /// </summary>
     public double ExcessGain { get; init; } = 1;
 

@@ -29,7 +29,8 @@ public sealed class DriftWatch
     private BaselineLearner _learner;
     private PairDetector? _detector;
 
-    /// <summary>Starts to calibrate, or to watch where <paramref name="stored"/> fits the KPIs and the interval.</summary>
+    /// <summary>Starts to calibrate, or to watch where <paramref name="stored"/> fits the KPIs and the
+    /// interval.</summary>
     public DriftWatch(
         PairKey? pair, IReadOnlyList<string> kpis, TimeSpan sampling, int calibrationSamples,
         PairBaseline? stored = null, DriftOptions? options = null)
@@ -84,7 +85,8 @@ public sealed class DriftWatch
         _learner = new BaselineLearner(_kpis, _sampling, _options);
     }
 
-    /// <summary>Begins a new calibration, for the pair that it is now; false, and nothing changes, if refused.</summary>
+    /// <summary>Begins a new calibration, for the pair that it is now; false, and nothing changes, if
+    /// refused.</summary>
     public bool TryRelearn(RelearnReason reason, PairKey? pair)
     {
         if (reason == RelearnReason.Routine && IsSuspected) return false;

@@ -1,6 +1,7 @@
 namespace Umbra.Core.Drift;
 
-/// <summary>Scores of an innovation for each <see cref="DriftForm"/>: bounded to [0, 1], so that no single value decides.</summary>
+/// <summary>Scores of an innovation for each <see cref="DriftForm"/>: bounded to [0, 1], so that no single value
+/// decides.</summary>
 internal struct InnovationScores(DriftOptions options, double spikeLimit)
 {
     /// <summary>How many forms there are.</summary>

@@ -6,7 +6,8 @@ namespace Umbra.Core.Drift;
 /// </summary>
 /// <param name="Kpi">The KPI's name.</param>
 /// <param name="Samples">Calibration samples with both sides known.</param>
-/// <param name="Primary">Scale of the primary's series; null: no two different values, so nothing can be judged.</param>
+/// <param name="Primary">Scale of the primary's series; null: no two different values, so nothing can be
+/// judged.</param>
 /// <param name="Shadow">Scale of the shadow's series; null: it says nothing about the primary.</param>
 /// <param name="ShadowWeights">Expectation from the shadow: constant, next, now, previous, slow.</param>
 /// <param name="OtherWeights">Expectation from the other KPIs' residuals, in the order of the pair's KPIs.</param>

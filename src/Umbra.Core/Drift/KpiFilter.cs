@@ -33,7 +33,8 @@ internal sealed class KpiFilter
         _excessGain = baseline.Primary is null ? 0 : options.ExcessGain * shadow.Spread / baseline.Primary.Spread;
     }
 
-    /// <summary>The residual from the shadow alone in its spreads, for the sample before the newest; NaN unknown.</summary>
+    /// <summary>The residual from the shadow alone in its spreads, for the sample before the newest; NaN
+    /// unknown.</summary>
     public double Base { get; private set; } = double.NaN;
 
     /// <summary>The residual after the other KPIs, in its spreads.</summary>

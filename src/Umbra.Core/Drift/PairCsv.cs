@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Umbra.Core.Drift;
 
 /// <summary>
-/// Reads series of a pair from CSV: either one file with <c>time,kpi,primary,shadow</c>, or two with <c>time</c> and one
+/// Reads series of a pair from CSV: either one file with <c>time,kpi,primary,shadow</c>, or two with <c>time</c> and
+/// one
 /// column for each KPI. Times are ISO 8601, UTC unless they say otherwise, ascending; an empty field, <c>NaN</c>, or a
 /// row that is not there is an unknown reading.
 /// </summary>
@@ -40,7 +41,8 @@ public static class PairCsv
     }
 
     /// <summary>
-    /// Reads one wide file for each side. KPIs that only one of them has are left out, and so are times that only one of
+    /// Reads one wide file for each side. KPIs that only one of them has are left out, and so are times that only one
+    /// of
     /// them has.
     /// </summary>
     public static PairSeries? TryReadSides(

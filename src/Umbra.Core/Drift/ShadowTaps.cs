@@ -2,7 +2,8 @@ namespace Umbra.Core.Drift;
 
 /// <summary>
 /// What of the shadow's series explains the primary's: its value now, one sample before and after (the two hosts'
-/// clocks and the load's way to them differ), and its slow part. Values beyond what the calibration has seen are kept apart as
+/// clocks and the load's way to them differ), and its slow part. Values beyond what the calibration has seen are kept
+/// apart as
 /// excess: how the primary answers to them is not known.
 /// </summary>
 internal struct ShadowTaps
