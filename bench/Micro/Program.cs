@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using Umbra.Core.Basics;
+
+namespace Umbra.Bench.Micro;
+
+/// <summary>
+/// The engine's inner parts against a plain copy. No BenchmarkDotNet: what counts is the ratio between cases of one
+/// process whose rounds take turns, so that a machine that others load too slows all of them alike.
+/// </summary>
+internal static class Program
+{
+    private const int PagesDefault = 16_384;
+    private const int RoundsDefault = 30;
+
+    private static readonly BenchProgram s_program = new(
+        "micro",
+        """
+        Parts of the sync engine on one core, each as speed of the bytes that go in and as time against a plain copy of
+        as many bytes in the same run: zero test, hash, delta, compression, the whole encode path as the agent runs it,
+        the shadow's staging and commit, and the scan for written pages of a real QEMU.
+        """,
+        [
+            new BenchOption("--pages", "N", $"pages of each sample (default {PagesDefault}: 64 MiB, beyond the caches)"),
+            new BenchOption("--rounds", "N", $"measured rounds (default {RoundsDefault})"),
+            new BenchOption("--only", "NAME,...", "these cases alone"),
+        ],
+        ["./dev bench micro --report micro.json", "./dev bench micro --only engine-encode --rounds 100"]);
+
+    private static Task<int> Main(string[] arguments) => s_program.RunAsync(arguments, (parsed, report) =>
+    {
+        Measure(parsed, report);
+        return Task.CompletedTask;
+    });
+
+    private static void Measure(BenchArguments arguments, BenchReport report)
+    {
+        int pages = arguments.Number("--pages", arguments.Quick ? 1024 : PagesDefault);
+        int rounds = arguments.Number("--rounds", arguments.Quick ? 3 : RoundsDefault);
+        string[] only = arguments.List("--only", "");
+        var mixed = new PageSample(pages, changedOnly: false);
+        var changed = new PageSample(pages, changedOnly: true);
+        using var parts = new BatchCases(mixed);
+        List<MicroCase> cases = [.. parts.All()];
+        cases.Add(Engine("engine-encode", mixed, "the agent's whole path, mixed pages"));
+        cases.Add(Engine("engine-encode-changed", changed, "the same, every page changed in some words"));
+        using var shadow = new ShadowCases();
+        cases.AddRange(shadow.All());
+        using ScanCases? scan = ScanCases.TryStart(arguments.Quick ? 64L * Sizes.MiB : Sizes.GiB);
+        if (scan is not null) cases.AddRange(scan.All());
+        if (only.Length > 0) cases.RemoveAll(one => !only.Contains(one.Name));
+        Progress.Say($"{cases.Count} cases, {rounds} rounds of {pages * Sizes.Page / Sizes.MiB} MiB");
+        double copy = RunRounds(mixed, cases, rounds);
+        report.Add("copy", new Dictionary<string, double?> { ["speedGBs"] = Statistics.Round(copy / 1e9) },
+            "plain copy, page by page: the measure of all others");
+        foreach (MicroCase one in cases) report.Add(one.Name, one.Figures(), one.Note);
+        if (scan is null) report.Add("page-scan", new Dictionary<string, double?> { ["speedGBs"] = null }, ScanCases.Why);
+    }
+
+    private static MicroCase Engine(string name, PageSample sample, string note)
+    {
+        var source = new SampleSource(sample, new NoLink());
+        source.SendPages();
+        return new MicroCase(name, source.Bytes, source.SendPages, note);
+    }
+
+    private static double RunRounds(PageSample sample, List<MicroCase> cases, int rounds)
+    {
+        const int warmUp = 2;
+        byte[] target = new byte[sample.Bytes];
+        var copies = new List<double>();
+        for (int round = -warmUp; round < rounds; round++)
+        {
+            foreach (MicroCase one in cases)
+            {
+                double speed = CopyAll(sample, target);
+                if (round >= 0) copies.Add(speed);
+                one.Round(speed, round >= 0);
+            }
+
+            if (round % 10 == 0) Progress.Say($"round {Math.Max(0, round)} of {rounds}");
+        }
+
+        return Statistics.Median(copies);
+    }
+
+    private static double CopyAll(PageSample sample, byte[] target)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (int page = 0; page < sample.Pages; page++)
+            sample.NowPage(page).CopyTo(target.AsSpan(page * Sizes.Page));
+        return sample.Bytes / Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+}
