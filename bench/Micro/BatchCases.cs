@@ -16,7 +16,9 @@ internal sealed class BatchCases : IPageSink, IDisposable
     private readonly byte[] _delta = new byte[Sizes.Page * 2];
     private readonly byte[] _packed = new byte[BatchLimits.BodyBytesMax * 2];
     private readonly byte[] _xor;
+    private readonly byte[] _sent;
     private readonly ulong[] _hashes;
+    private byte[] _memory;
     private readonly PageBatchEncoder _encoder;
     private readonly PageBatchDecoder _decoder;
     private readonly List<byte[]> _batches = [];
@@ -28,6 +30,8 @@ internal sealed class BatchCases : IPageSink, IDisposable
         _zeros = new byte[sample.Bytes];
         // Touched, so that it is memory of its own and not the kernel's one zero page.
         for (int i = 0; i < _zeros.Length; i += Sizes.Page) _zeros[i] = 0;
+        _sent = (byte[])sample.Before.Clone();
+        _memory = sample.Now;
         _xor = new byte[sample.Bytes];
         for (int i = 0; i < _xor.Length; i++) _xor[i] = (byte)(sample.Before[i] ^ sample.Now[i]);
         _hashes = new ulong[sample.Pages];
@@ -75,15 +79,20 @@ internal sealed class BatchCases : IPageSink, IDisposable
         return sum == 0 ? 1 : 0;
     }
 
+    // References follow what is encoded, so each run goes to the other of the two moments.
     private long DeltaAll()
     {
         long bytes = 0;
         for (int page = 0; page < _sample.Pages; page++)
         {
-            int delta = WordDelta.Encode(_sample.NowPage(page), _sample.BeforePage(page), _delta);
+            int at = page * Sizes.Page;
+            int delta = WordDelta.Encode(
+                _memory.AsSpan(at, Sizes.Page), _sent.AsSpan(at, Sizes.Page), _delta);
             bytes += delta == 0 ? Sizes.Page : delta;
+            if (delta == 0) _memory.AsSpan(at, Sizes.Page).CopyTo(_sent.AsSpan(at));
         }
 
+        Jump();
         return bytes;
     }
 
@@ -92,12 +101,16 @@ internal sealed class BatchCases : IPageSink, IDisposable
         long bytes = 0;
         for (int page = 0; page < _sample.Pages; page++)
         {
-            while (!_encoder.TryAdd(page, _sample.NowPage(page), _hashes[page], _sample.BeforePage(page)))
+            int at = page * Sizes.Page;
+            while (!_encoder.TryAdd(page, _memory.AsSpan(at, Sizes.Page), _hashes[page], _sent.AsSpan(at, Sizes.Page)))
                 bytes += Finish(batchDone);
         }
 
+        Jump();
         return bytes + Finish(batchDone);
     }
+
+    private void Jump() => _memory = _memory == _sample.Now ? _sample.Before : _sample.Now;
 
     private int Finish(Action<ReadOnlyMemory<byte>> batchDone)
     {

@@ -64,17 +64,27 @@ public sealed class PageBatchEncoder
     /// <param name="hash">Content hash of them; the receiver finds out when it is wrong.</param>
     /// <param name="reference">
     /// The page as last sent over this connection, or empty. The receiver's <see cref="IPageSink.ReadReference"/> must
-    /// give the same bytes: when it does not, the batch is corrupt there.
+    /// give the same bytes: when it does not, the batch is corrupt there. Once the page is added, it holds
+    /// <paramref name="content"/>.
     /// </param>
-    public bool TryAdd(long page, ReadOnlySpan<byte> content, ulong hash, ReadOnlySpan<byte> reference)
+    public bool TryAdd(long page, ReadOnlySpan<byte> content, ulong hash, Span<byte> reference)
     {
         Invariant.Holds(page is >= 0 and < ProtocolLimits.PageCountMax && content.Length == Sizes.Page);
         Invariant.Holds(reference.IsEmpty || reference.Length == Sizes.Page);
         if (page <= _lastPage || Count == BatchLimits.PagesMax) return false;
         if (_bodyBytes + EntryBytesMax > BatchLimits.BodyBytesMax) return false;
         ulong gap = (ulong)(page - _lastPage - 1);
-        if (content.IndexOfAnyExcept((byte)0) < 0) AddZero(gap);
-        else if (reference.IsEmpty || !TryAddDelta(gap, content, reference)) AddWhole(gap, content, hash);
+        if (content.IndexOfAnyExcept((byte)0) < 0)
+        {
+            AddZero(gap);
+            reference.Clear();
+        }
+        else if (reference.IsEmpty || !TryAddDelta(gap, content, reference))
+        {
+            AddWhole(gap, content, hash);
+            if (!reference.IsEmpty) content.CopyTo(reference);
+        }
+
         _lastPage = page;
         _contents += RamDigest.Term(page, hash);
         return true;
@@ -118,7 +128,7 @@ public sealed class PageBatchEncoder
         _zeroPages++;
     }
 
-    private bool TryAddDelta(ulong gap, ReadOnlySpan<byte> content, ReadOnlySpan<byte> reference)
+    private bool TryAddDelta(ulong gap, ReadOnlySpan<byte> content, Span<byte> reference)
     {
         int start = _bodyBytes;
         AddHead(gap, PageKind.Delta);

@@ -47,9 +47,10 @@ public sealed class ReferenceCache
     public long Misses { get; private set; }
 
     /// <summary>
-    /// The page as last stored, or empty. Valid until the next <see cref="Store"/>: encode first, then store.
+    /// The page as last stored, or empty; the encoder brings it up to date in place. Valid until the next
+    /// <see cref="Store"/>, which is for pages that were not found.
     /// </summary>
-    public ReadOnlySpan<byte> Find(long page)
+    public Span<byte> Find(long page)
     {
         int slot = _slotOfPage[page];
         if (slot < 0)

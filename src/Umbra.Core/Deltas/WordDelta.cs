@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Umbra.Core.Basics;
 
 namespace Umbra.Core.Deltas;
@@ -14,15 +15,31 @@ internal static class WordDelta
     /// <summary>Largest difference worth sending: from here on the page itself is as good.</summary>
     public const int BytesMax = Sizes.Page - 256;
 
+    /// <summary>
+    /// What encoding needs of its destination: a block is written whole, its changed words in front, and
+    /// the next one over the rest of it.
+    /// </summary>
+    public const int RoomBytes = BytesMax + BlockBytes;
+
     private const int BlockBytes = 64;
     private const int Blocks = Sizes.Page / BlockBytes;
     private const int WordsPerBlock = BlockBytes / sizeof(ulong);
 
     /// <summary>
-    /// Writes the difference of <paramref name="content"/> to <paramref name="reference"/>; its size, or 0 when it is
-    /// over <see cref="BytesMax"/>. <paramref name="destination"/> has at least that much.
+    /// Writes the difference of <paramref name="content"/> to <paramref name="reference"/>, and makes the reference
+    /// equal to the content: only what changed is written there, so that a reference of many mostly costs its reading.
     /// </summary>
-    public static int Encode(ReadOnlySpan<byte> content, ReadOnlySpan<byte> reference, Span<byte> destination)
+    /// <returns>
+    /// Size of the difference; 0 when it is over <see cref="BytesMax"/>, and then the reference is as it was.
+    /// </returns>
+    /// <param name="content">The page as it is.</param>
+    /// <param name="reference">The page as it was.</param>
+    /// <param name="destination">At least <see cref="RoomBytes"/>.</param>
+    public static int Encode(ReadOnlySpan<byte> content, Span<byte> reference, Span<byte> destination) =>
+        Encode(content, reference, destination, Avx512F.IsSupported);
+
+    /// <summary>The same, with or without the instructions that move a block's words together.</summary>
+    internal static int Encode(ReadOnlySpan<byte> content, Span<byte> reference, Span<byte> destination, bool wide)
     {
         Span<byte> masks = stackalloc byte[Blocks];
         ulong changed = Compare(content, reference, masks, out int maskCount, out int wordCount);
@@ -30,7 +47,9 @@ internal static class WordDelta
         if (bytes > BytesMax) return 0;
         MemoryMarshal.Write(destination, changed);
         masks[..maskCount].CopyTo(destination[sizeof(ulong)..]);
-        CopyChanged(content, changed, masks, destination.Slice(sizeof(ulong) + maskCount, wordCount * sizeof(ulong)));
+        Span<byte> words = destination.Slice(sizeof(ulong) + maskCount, (wordCount * sizeof(ulong)) + BlockBytes);
+        if (wide) MoveBlocks(content, reference, changed, words);
+        else MoveWords(content, reference, changed, masks, words);
         return bytes;
     }
 
@@ -61,23 +80,23 @@ internal static class WordDelta
         return true;
     }
 
+    /// <summary>
+    /// The bitmap of changed blocks; <paramref name="masks"/>, of <see cref="Blocks"/>, begins with theirs.
+    /// </summary>
     private static ulong Compare(
         ReadOnlySpan<byte> content, ReadOnlySpan<byte> reference, Span<byte> masks, out int maskCount,
         out int wordCount)
     {
-        ReadOnlySpan<Vector256<ulong>> now = MemoryMarshal.Cast<byte, Vector256<ulong>>(content[..Sizes.Page]);
-        ReadOnlySpan<Vector256<ulong>> before = MemoryMarshal.Cast<byte, Vector256<ulong>>(reference[..Sizes.Page]);
+        ReadOnlySpan<Vector512<ulong>> now = MemoryMarshal.Cast<byte, Vector512<ulong>>(content[..Sizes.Page]);
+        ReadOnlySpan<Vector512<ulong>> before = MemoryMarshal.Cast<byte, Vector512<ulong>>(reference[..Sizes.Page]);
         ulong changed = 0;
         int count = 0;
         int words = 0;
         for (int block = 0; block < Blocks; block++)
         {
-            Vector256<ulong> low = Vector256.Equals(now[2 * block], before[2 * block]);
-            Vector256<ulong> high = Vector256.Equals(now[(2 * block) + 1], before[(2 * block) + 1]);
-            uint same = low.ExtractMostSignificantBits() | (high.ExtractMostSignificantBits() << 4);
-            uint mask = same ^ 0xFF;
+            uint mask = (uint)Vector512.Equals(now[block], before[block]).ExtractMostSignificantBits() ^ 0xFF;
             // No branch on what a guest wrote: it could not be predicted. An unused mask is overwritten by the next.
-            uint hasChanged = mask == 0 ? 0u : 1u;
+            uint hasChanged = (0 - mask) >> 31;
             masks[count] = (byte)mask;
             count += (int)hasChanged;
             words += BitOperations.PopCount(mask);
@@ -89,18 +108,39 @@ internal static class WordDelta
         return changed;
     }
 
-    private static void CopyChanged(
-        ReadOnlySpan<byte> content, ulong changed, ReadOnlySpan<byte> masks, Span<byte> into)
+    // Each block's changed words are moved together in a register; what the store writes beyond them, the next one
+    // overwrites.
+    private static void MoveBlocks(
+        ReadOnlySpan<byte> content, Span<byte> reference, ulong changed, Span<byte> into)
     {
-        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(content);
+        ReadOnlySpan<Vector512<ulong>> now = MemoryMarshal.Cast<byte, Vector512<ulong>>(content);
+        Span<Vector512<ulong>> before = MemoryMarshal.Cast<byte, Vector512<ulong>>(reference);
+        int at = 0;
+        for (; changed != 0; changed &= changed - 1)
+        {
+            int block = BitOperations.TrailingZeroCount(changed);
+            Vector512<ulong> words = now[block];
+            Vector512<ulong> differs = ~Vector512.Equals(words, before[block]);
+            Avx512F.Compress(Vector512<ulong>.Zero, differs, words).AsByte().CopyTo(into[at..]);
+            before[block] = words;
+            at += BitOperations.PopCount((uint)differs.ExtractMostSignificantBits()) * sizeof(ulong);
+        }
+    }
+
+    private static void MoveWords(
+        ReadOnlySpan<byte> content, Span<byte> reference, ulong changed, ReadOnlySpan<byte> masks, Span<byte> into)
+    {
+        ReadOnlySpan<ulong> now = MemoryMarshal.Cast<byte, ulong>(content);
+        Span<ulong> before = MemoryMarshal.Cast<byte, ulong>(reference);
         Span<ulong> target = MemoryMarshal.Cast<byte, ulong>(into);
         int next = 0;
         for (int i = 0; changed != 0; i++, changed &= changed - 1)
         {
-            int block = BitOperations.TrailingZeroCount(changed);
-            ReadOnlySpan<ulong> source = words.Slice(block * WordsPerBlock, WordsPerBlock);
+            int first = BitOperations.TrailingZeroCount(changed) * WordsPerBlock;
+            ReadOnlySpan<ulong> source = now.Slice(first, WordsPerBlock);
             for (uint left = masks[i]; left != 0; left &= left - 1)
                 target[next++] = source[BitOperations.TrailingZeroCount(left)];
+            source.CopyTo(before[first..]);
         }
     }
 }

@@ -207,13 +207,14 @@ internal sealed class SourcePages
     {
         ulong hash = _hash.Hash(content);
         if (_known.Contains(page) && _hashes[page] == hash) return;
-        if (!_encoder.TryAdd(page, content, hash, _cache.Find(page)))
+        Span<byte> reference = _cache.Find(page);
+        if (!_encoder.TryAdd(page, content, hash, reference))
         {
             Flush(writer);
-            Invariant.Holds(_encoder.TryAdd(page, content, hash, _cache.Find(page)), "an empty batch takes a page");
+            Invariant.Holds(_encoder.TryAdd(page, content, hash, reference), "an empty batch takes a page");
         }
 
-        _cache.Store(page, content);
+        if (reference.IsEmpty) _cache.Store(page, content);
         SetHash(page, hash);
         _sent.Add(page);
     }

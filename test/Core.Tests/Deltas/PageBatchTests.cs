@@ -244,6 +244,7 @@ public sealed class PageBatchTests
         var encoder = new PageBatchEncoder(TestContentHash.Instance, s_codecs, BatchCompression.Lz4);
         var sink = new DevNull();
         byte[] page = Noise(1);
+        byte[] reference = (byte[])page.Clone();
         byte[] other = (byte[])page.Clone();
         other[5] ^= 1;
         ulong hash = Hash(page);
@@ -254,7 +255,8 @@ public sealed class PageBatchTests
             before = GC.GetAllocatedBytesForCurrentThread();
             encoder.TryAdd(1, page, hash, default);
             encoder.TryAdd(2, page, hash, default);
-            encoder.TryAdd(3, other, otherHash, page);
+            page.CopyTo(reference, 0);
+            encoder.TryAdd(3, other, otherHash, reference);
             Assert.True(_decoder.Decode(encoder.Finish(out _).Span, PageCount, sink).IsOk);
         }
 
@@ -292,8 +294,12 @@ public sealed class PageBatchTests
 
     private static ulong Hash(ReadOnlySpan<byte> page) => TestContentHash.Instance.Hash(page);
 
-    private void Add(long page, ReadOnlySpan<byte> content, ReadOnlySpan<byte> reference = default) =>
-        Assert.True(_encoder.TryAdd(page, content, Hash(content), reference));
+    private void Add(long page, ReadOnlySpan<byte> content, ReadOnlySpan<byte> reference = default)
+    {
+        byte[] kept = reference.ToArray();
+        Assert.True(_encoder.TryAdd(page, content, Hash(content), kept));
+        if (kept.Length > 0) Assert.True(content.SequenceEqual(kept), "the reference follows what was added");
+    }
 
     private BatchStatistics Finish(out byte[] batch)
     {
