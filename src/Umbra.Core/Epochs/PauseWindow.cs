@@ -38,10 +38,12 @@ internal sealed class PauseWindow
         return (long)Math.Clamp(pages, 64, pagesMax);
     }
 
+    /// <summary>Of ordinary epochs alone: a seed's or resync's barrier comes once, after all of the guest's RAM.</summary>
     public PauseStatistics Statistics()
     {
-        if (_reports.Count == 0) return new PauseStatistics();
-        double[] sorted = [.. _reports.Select(r => r.Pause.TotalMilliseconds)];
+        EpochReport[] reports = [.. _reports.Where(r => !r.Resync)];
+        if (reports.Length == 0) return new PauseStatistics();
+        double[] sorted = [.. reports.Select(r => r.Pause.TotalMilliseconds)];
         Array.Sort(sorted);
         return new PauseStatistics
         {
@@ -49,10 +51,10 @@ internal sealed class PauseWindow
             MeanMs = sorted.Average(),
             P50Ms = Quantile(sorted, 0.5),
             P99Ms = Quantile(sorted, 0.99),
-            StopMs = _reports.Average(r => r.Stop.TotalMilliseconds),
-            ScanCopyMs = _reports.Average(r => r.ScanCopy.TotalMilliseconds),
-            DeviceStateMs = _reports.Average(r => r.DeviceState.TotalMilliseconds),
-            ContMs = _reports.Average(r => r.Continue.TotalMilliseconds),
+            StopMs = reports.Average(r => r.Stop.TotalMilliseconds),
+            ScanCopyMs = reports.Average(r => r.ScanCopy.TotalMilliseconds),
+            DeviceStateMs = reports.Average(r => r.DeviceState.TotalMilliseconds),
+            ContMs = reports.Average(r => r.Continue.TotalMilliseconds),
         };
     }
 
