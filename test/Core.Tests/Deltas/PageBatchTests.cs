@@ -226,6 +226,29 @@ public sealed class PageBatchTests
         Assert.Equal(2, counter.Calls);
     }
 
+    [Theory]
+    [InlineData(1000, 760, 1)]
+    [InlineData(1000, 750, 2)]
+    [InlineData(0, 900, 2)]
+    [InlineData(1000, 0, 1)]
+    [InlineData(0, 0, 0)]
+    public void Auto_takes_the_slower_compressor_only_where_it_leaves_a_quarter_less(int lz4, int zstd, byte method)
+    {
+        var codecs = new BatchCodecs(new CountingCompressor(lz4), new CountingCompressor(zstd));
+        var encoder = new PageBatchEncoder(TestContentHash.Instance, codecs, BatchCompression.Auto);
+        for (int i = 0; i < 32; i++)
+        {
+            encoder.TryAdd(3, Noise(3), Hash(Noise(3)), default);
+            const int methodOffset = 2;
+            Assert.Equal(method, encoder.Finish(out _).Span[methodOffset]);
+        }
+
+        // Both on each batch that is tried, the better one on the others.
+        int better = method == 0 ? 0 : 30;
+        Assert.Equal(2 + (method == 1 ? better : 0), ((CountingCompressor)codecs.Lz4!).Calls);
+        Assert.Equal(2 + (method == 2 ? better : 0), ((CountingCompressor)codecs.Zstd!).Calls);
+    }
+
     [Fact]
     public void A_batch_in_a_method_without_a_decompressor_is_refused()
     {
@@ -317,7 +340,7 @@ public sealed class PageBatchTests
         return statistics;
     }
 
-    private sealed class CountingCompressor : ICompressor
+    private sealed class CountingCompressor(int packedBytes = 0) : ICompressor
     {
         public int Calls { get; private set; }
 
@@ -326,7 +349,7 @@ public sealed class PageBatchTests
         public int Compress(ReadOnlySpan<byte> source, Span<byte> destination)
         {
             Calls++;
-            return 0;
+            return packedBytes;
         }
 
         public int Decompress(ReadOnlySpan<byte> source, Span<byte> destination) => -1;
