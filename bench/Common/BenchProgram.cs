@@ -35,6 +35,7 @@ public sealed record BenchProgram(
             Command = string.Join(' ', ["./dev bench", Name, .. arguments]),
             Quick = parsed.Quick,
         };
+        Progress.Say(report.Command);
         bool succeeded = await TryMeasureAsync(parsed, report, measure);
         if (parsed.ReportPath is { } path)
         {

@@ -1,0 +1,46 @@
+using System.Globalization;
+using Umbra.Core.Basics;
+using Umbra.Lab;
+
+namespace Umbra.Bench.Sync;
+
+/// <summary>What protection costs a guest, by workload and interval.</summary>
+internal static class Program
+{
+    private const int SecondsDefault = 15;
+    private const int MemoryDefault = 256;
+    private const string WorkloadsDefault = "idle,random-10,random-50,random-200,sqlite,perl";
+
+    private static readonly BenchProgram s_program = new(
+        "sync",
+        """
+        A protected guest in a lab of three hosts, one workload after another: the pause of an epoch by phase, against
+        the floor (bare stop, device state, cont of the same VM in the same run), raw and wire bytes, the agent's CPU
+        time and memory, and the guest's own count of operations against the same guest unprotected. Needs root.
+        """,
+        [
+            new BenchOption("--workloads", "NAME,...", $"of {string.Join(", ", Guests.Workload.All.Select(w => w.Name))}"),
+            new BenchOption("--intervals", "MS,...", "time between epochs (default 1000,100,50)"),
+            new BenchOption("--seconds", "N", $"measured time of each case (default {SecondsDefault})"),
+            new BenchOption("--memory", "MIB", $"the guest's memory (default {MemoryDefault})"),
+        ],
+        [
+            "./dev bench sync --report sync.json",
+            "./dev bench sync --workloads sqlite --intervals 100 --seconds 60",
+        ]);
+
+    private static Task<int> Main(string[] arguments)
+    {
+        RunFile.RemoveDead(kept: false);
+        return s_program.RunAsync(arguments, (parsed, report) => new SyncRun(new SyncPlan
+        {
+            Workloads = [.. parsed.List("--workloads", parsed.Quick ? "random-10" : WorkloadsDefault)
+                .Select(Guests.Workload.Named)],
+            Intervals = [.. parsed.List("--intervals", parsed.Quick ? "100" : "1000,100,50")
+                .Select(ms => TimeSpan.FromMilliseconds(int.Parse(ms, CultureInfo.InvariantCulture)))],
+            Time = TimeSpan.FromSeconds(parsed.Number("--seconds", parsed.Quick ? 3 : SecondsDefault)),
+            MemoryBytes = parsed.Number("--memory", MemoryDefault) * (long)Sizes.MiB,
+            FloorRounds = parsed.Quick ? 10 : 100,
+        }, report).RunAsync());
+    }
+}

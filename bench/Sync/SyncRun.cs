@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using Umbra.Bench.Guests;
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Lab;
+
+namespace Umbra.Bench.Sync;
+
+/// <summary>The cases in order: for each workload its guest unprotected, the floor, then each interval.</summary>
+internal sealed class SyncRun(SyncPlan plan, BenchReport report)
+{
+    public async Task RunAsync()
+    {
+        await using GuestLab lab = await GuestLab.CreateAsync(hosts: 3);
+        foreach (Workload workload in plan.Workloads)
+        {
+            Progress.Say($"{workload.Name}: booting ({workload.Note})");
+            VmView vm = await lab.CreateVmAsync(workload, plan.MemoryBytes);
+            report.Accelerator = vm.Definition.Accelerator;
+            HostView host = (await lab.Fleet.FleetAsync()).Hosts.Single(one => one.Name == vm.Primary);
+            report.QemuVersion = host.Description!.QemuVersion;
+            FloorFigures floor = await FloorAsync(lab, workload);
+            foreach (TimeSpan interval in plan.Intervals) await MeasureAsync(lab, workload, interval, floor);
+            await lab.RemoveVmAsync();
+        }
+    }
+
+    // The monitor has one client at a time: the agent is killed, which its guest does not notice, and started again.
+    private async Task<FloorFigures> FloorAsync(GuestLab lab, Workload workload)
+    {
+        LabHost host = await lab.PrimaryAsync();
+        host.KillAgent();
+        string directory = GuestLab.DirectoryOf(host);
+        FloorFigures floor = await PauseFloor.MeasureAsync(
+            Path.Combine(directory, GuestLab.Monitor), Path.Combine(directory, "floor"), plan.FloorRounds);
+        host.StartAgent();
+        await lab.Fleet.WaitForVmAsync(
+            GuestLab.Vm, "to be looked after again",
+            vm => vm.Guest == GuestState.Running && vm.Protection == ProtectionState.Unprotected, GuestLab.Patience);
+        report.Add($"{workload.Name} floor", new Dictionary<string, double?>
+        {
+            ["pauseMeanMs"] = floor.Pause.Mean, ["pauseP50Ms"] = floor.Pause.P50, ["pauseP99Ms"] = floor.Pause.P99,
+            ["stopMs"] = Statistics.Round(floor.StopMs), ["deviceStateMs"] = Statistics.Round(floor.SaveMs),
+            ["contMs"] = Statistics.Round(floor.ContMs),
+        }, "bare stop, device state, cont");
+        return floor;
+    }
+
+    private async Task MeasureAsync(GuestLab lab, Workload workload, TimeSpan interval, FloorFigures floor)
+    {
+        // Before and after, because others use the machine too.
+        double bare = await lab.SpeedAsync(workload, plan.Time / 2);
+        await lab.ProtectAsync(interval);
+        LabHost host = await lab.PrimaryAsync();
+        int agent = host.Agent.Id;
+        SyncStatus before = await StatusAsync(lab);
+        TimeSpan cpu = Machine.CpuTime(agent);
+        long start = Stopwatch.GetTimestamp();
+        double speed = await lab.SpeedAsync(workload, plan.Time);
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        double cpuSeconds = (Machine.CpuTime(agent) - cpu).TotalSeconds;
+        long resident = Machine.ResidentOwnBytes(agent);
+        SyncStatus after = await StatusAsync(lab);
+        await lab.UnprotectAsync();
+        bare = (bare + await lab.SpeedAsync(workload, plan.Time / 2)) / 2;
+        long epochs = after.Epochs - before.Epochs;
+        long raw = after.RawBytes - before.RawBytes;
+        long wire = after.WireBytes - before.WireBytes;
+        PauseStatistics pause = after.Pause;
+        report.Add($"{workload.Name} {interval.TotalMilliseconds:0} ms", new Dictionary<string, double?>
+        {
+            ["pauseMeanMs"] = Statistics.Round(pause.MeanMs), ["pauseP50Ms"] = Statistics.Round(pause.P50Ms),
+            ["pauseP99Ms"] = Statistics.Round(pause.P99Ms), ["stopMs"] = Statistics.Round(pause.StopMs),
+            ["scanCopyMs"] = Statistics.Round(pause.ScanCopyMs),
+            ["deviceStateMs"] = Statistics.Round(pause.DeviceStateMs), ["contMs"] = Statistics.Round(pause.ContMs),
+            ["floorRatio"] = Statistics.Round(pause.P50Ms / floor.Pause.P50),
+            ["epochs"] = epochs,
+            ["intervalMs"] = epochs == 0 ? null : Statistics.Round(1000 * seconds / epochs),
+            ["rawPagesPerEpoch"] = epochs == 0 ? null : Statistics.Round(raw / (double)epochs / Sizes.Page),
+            ["rawMBs"] = Statistics.Round(raw / seconds / 1e6), ["wireMBs"] = Statistics.Round(wire / seconds / 1e6),
+            ["wireRatio"] = wire == 0 ? null : Statistics.Round(raw / (double)wire),
+            ["agentCpuPercent"] = Statistics.Round(100 * cpuSeconds / seconds),
+            ["agentMiB"] = Statistics.Round(resident / (double)Sizes.MiB),
+            ["operationsPerSecond"] = Statistics.Round(speed),
+            ["slowdownPercent"] = bare <= 0 ? null : Statistics.Round(100 * (1 - (speed / bare))),
+        });
+    }
+
+    private static async Task<SyncStatus> StatusAsync(GuestLab lab) =>
+        (await lab.Fleet.VmAsync(GuestLab.Vm)).PrimaryStatus!.Sync;
+}

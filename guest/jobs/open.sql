@@ -1,0 +1,2 @@
+PRAGMA synchronous = FULL;
+PRAGMA cache_size = -16384;

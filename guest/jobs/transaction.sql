@@ -1,0 +1,11 @@
+BEGIN IMMEDIATE;
+UPDATE account SET balance = balance + 1 WHERE id = 1 + abs(random()) % 20000;
+UPDATE account SET balance = balance - 1 WHERE id = 1 + abs(random()) % 20000;
+UPDATE account SET balance = balance + 2 WHERE id = 1 + abs(random()) % 20000;
+UPDATE account SET balance = balance - 2 WHERE id = 1 + abs(random()) % 20000;
+UPDATE account SET balance = balance + 3 WHERE id = 1 + abs(random()) % 20000;
+INSERT INTO transfer (account, amount, note) VALUES (1 + abs(random()) % 20000, 3, 'note ' || hex(randomblob(16)));
+DELETE FROM transfer WHERE id < (SELECT max(id) FROM transfer) - 20000;
+UPDATE done SET n = n + 1;
+COMMIT;
+SELECT writefile('/job/www/ops', (SELECT n FROM done));
