@@ -1,0 +1,65 @@
+using Xunit;
+
+namespace Umbra.Bench.Tests;
+
+/// <summary>That the benchmarks run and report; never how fast anything was.</summary>
+public sealed class BenchmarkTests
+{
+    [Fact]
+    public async Task The_short_micro_benchmark_reports_every_part_of_the_engine()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"umbra-micro-{Guid.NewGuid():N}.json");
+        try
+        {
+            BenchRun run = await BenchRun.OfAsync("Micro", "--quick", "--pages", "256", "--report", path);
+            Assert.True(run.ExitCode == 0, run.Error);
+            BenchReport report = BenchReport.Read(path);
+            Assert.True(report.Quick);
+            Assert.True(report.MachineCpus > 0 && report.MachineCpu.Length > 0);
+            string[] parts =
+            [
+                "copy", "zero-test", "hash", "delta-encode", "batch-encode", "batch-decode", "lz4-of-xor", "zstd-of-xor",
+                "engine-encode", "engine-encode-changed", "shadow-stage", "shadow-commit",
+            ];
+            foreach (string part in parts)
+            {
+                BenchCase one = Assert.Single(report.Cases, one => one.Name == part);
+                Assert.True(one.Figures["speedGBs"] > 0, part);
+                if (part != "copy") Assert.True(one.Figures["copyTimesRatio"] > 0, part);
+            }
+
+            // With the reason in its note where pages cannot be tracked.
+            Assert.Contains(report.Cases, one => one.Name.StartsWith("page-scan", StringComparison.Ordinal));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Theory]
+    [InlineData("Micro")]
+    [InlineData("Sync")]
+    [InlineData("Swap")]
+    [InlineData("Compare")]
+    [InlineData("CompareRevisions")]
+    public async Task Each_benchmark_explains_itself_and_refuses_what_it_does_not_know(string name)
+    {
+        BenchRun help = await BenchRun.OfAsync(name, "--help");
+        Assert.Equal(0, help.ExitCode);
+        Assert.Contains("Examples:", help.Output, StringComparison.Ordinal);
+        Assert.Contains("--report FILE", help.Output, StringComparison.Ordinal);
+        BenchRun wrong = await BenchRun.OfAsync(name, "--no-such-option");
+        Assert.Equal(2, wrong.ExitCode);
+        Assert.Contains("unknown option", wrong.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Statistics_are_those_of_the_values()
+    {
+        Statistics of = Statistics.Of(Enumerable.Range(1, 200).Select(n => (double)n))!;
+        Assert.Equal((200, 100.5, 100, 198, 200), (of.Count, of.Mean, of.P50, of.P99, of.Max));
+        Assert.Null(Statistics.Of([]));
+        Assert.Equal(0.001235, Statistics.Round(0.00123456));
+    }
+}
