@@ -68,11 +68,9 @@ internal sealed class CompareRun(Workload workload, int rounds, long memoryBytes
             using JsonDocument json = await lab.Lab.UmbraAsync("swap", GuestLab.Vm.Value, "--reason", "benchmark");
             VmActionResult result = json.Deserialize<ActionView>(FleetJson.Options)!.Result!;
             if (!result.Succeeded) throw new CommandException(result.Detail);
-            PhaseTime pause = result.Phases.First(phase => phase.Name == "Pause");
-            PhaseTime resume = result.Phases.First(phase => phase.Name == "Resume");
-            TimeSpan running = resume.Start + resume.Duration;
-            totals.Add(running.TotalMilliseconds);
-            blackouts.Add((running - pause.Start).TotalMilliseconds);
+            PhaseTime resume = result.Phases.First(phase => phase.Name == SwapPhases.Resume);
+            totals.Add(resume.End.TotalMilliseconds);
+            if (SwapPhases.Blackout(result.Phases) is { } blackout) blackouts.Add(blackout.TotalMilliseconds);
             await lab.ProtectedAsync();
         }
 

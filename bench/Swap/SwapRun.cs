@@ -62,11 +62,9 @@ internal sealed class SwapRun(int swaps, TimeSpan interval, Workload workload, l
 
     private void Take(VmActionResult result)
     {
-        PhaseTime pause = result.Phases.First(phase => phase.Name == "Pause");
-        PhaseTime resume = result.Phases.First(phase => phase.Name == "Resume");
-        TimeSpan running = resume.Start + resume.Duration;
-        _blackouts.Add((running - pause.Start).TotalMilliseconds);
-        _decisions.Add(running.TotalMilliseconds);
+        PhaseTime resume = result.Phases.First(phase => phase.Name == SwapPhases.Resume);
+        if (SwapPhases.Blackout(result.Phases) is { } blackout) _blackouts.Add(blackout.TotalMilliseconds);
+        _decisions.Add(resume.End.TotalMilliseconds);
         foreach (PhaseTime phase in result.Phases)
         {
             if (!_phases.TryGetValue(phase.Name, out List<double>? times)) _phases.Add(phase.Name, times = []);
