@@ -43,7 +43,7 @@ public sealed class BenchArguments
 
             if (word == "--quick") parsed.Quick = true;
             else if (!word.StartsWith('-')) parsed._words.Add(word);
-            else if (word != "--report" && !options.Any(option => option.Name == word)) error = $"unknown option {word}";
+            else if (word != "--report" && options.All(option => option.Name != word)) error = $"no option {word}";
             else if (i + 1 == arguments.Count) error = $"{word} needs a value";
             else if (word == "--report") parsed.ReportPath = Path.GetFullPath(arguments[++i]);
             else parsed._values[word] = arguments[++i];

@@ -180,8 +180,9 @@ internal sealed class CompareRun(Workload workload, int rounds, long memoryBytes
         }
         catch (Exception e) when (e is IOException or TimeoutException or OperationCanceledException)
         {
+            string what = e is IOException ? e.Message : "the guest does not answer";
             string alive = $"primary {(primary.IsAlive ? "lives" : "died")}, secondary {Alive(secondary)}";
-            throw new IOException($"{e.Message} ({alive}; {primary.LastWords} {secondary.LastWords})", e);
+            throw new IOException($"{what} ({alive}; {primary.LastWords} {secondary.LastWords})", e);
         }
 
         Add("colo, one checkpoint a second", [], [], [], speed, "memory alone; its pauses are not told by QEMU");
@@ -231,7 +232,7 @@ internal sealed class CompareRun(Workload workload, int rounds, long memoryBytes
 
     private static string MakeDisks(GuestLab lab, string name)
     {
-        string directory = Path.Combine(lab.Lab.Directory, "disks-" + name.Replace(' ', '-'));
+        string directory = Path.Combine(lab.Lab.Directory, "disks-" + string.Concat(name.Where(char.IsAsciiLetter)));
         Directory.CreateDirectory(directory);
         foreach ((string disk, int megabytes) in new[] { ("disk0", 64), ("disk1", 128) })
         {

@@ -17,14 +17,13 @@ internal sealed class PlainQemu : IDisposable
 
     private readonly LabHost _host;
     private readonly string _directory;
+    private LabProcess? _process;
     private QmpSession? _monitor;
 
     private PlainQemu(LabHost host, string directory) => (_host, _directory) = (host, directory);
 
     /// <summary>Whether its process is there.</summary>
-    public bool IsAlive => File.Exists(PathOf("pid")) && NetworkNamespace.Processes(_host.Space.Name).Contains(Process);
-
-    private int Process => int.Parse(File.ReadAllText(PathOf("pid")), CultureInfo.InvariantCulture);
+    public bool IsAlive => _process is { HasExited: false };
 
     /// <summary>What QEMU said last on its standard error.</summary>
     public string LastWords => string.Join(
@@ -41,12 +40,12 @@ internal sealed class PlainQemu : IDisposable
         var qemu = new PlainQemu(host, directory);
         host.Space.TryRun("ip", "tuntap", "add", Tap, "mode", "tap");
         host.Space.Ip($"link set {Tap} master {LabHost.GuestBridge} up");
-        CommandResult started = host.Space.TryRun(
-        [
-            "sh", "-c", "exec \"$@\" 2>>\"$0\"", qemu.PathOf("log"),
-            QemuVm.Program, .. qemu.Arguments(workload, disks, memoryBytes), .. incoming ? s_incoming : [],
-        ]);
-        if (started.ExitCode != 0) throw new CommandException($"QEMU: {qemu.LastWords}");
+        IReadOnlyList<string> command =
+            [QemuVm.Program, .. qemu.Arguments(workload, disks, memoryBytes), .. incoming ? s_incoming : []];
+        qemu._process = LabProcess.Start(host.Space, qemu.PathOf("log"), command);
+        await Wait.UntilAsync("QEMU's monitor", () => qemu.IsAlive
+            ? Task.FromResult(File.Exists(qemu.PathOf("qmp")))
+            : throw new CommandException($"QEMU: {qemu.LastWords}"), s_deadline);
         QmpOutcome<QmpSession> monitor = await QmpSession.ConnectAsync(qemu.PathOf("qmp"), s_deadline);
         qemu._monitor = monitor.IsOk ? monitor.Value : throw new IOException(monitor.Description);
         return qemu;
@@ -72,7 +71,9 @@ internal sealed class PlainQemu : IDisposable
     public void Dispose()
     {
         _monitor?.Dispose();
-        if (IsAlive) ShellCommand.TryRun("kill", "-KILL", Process.ToString(CultureInfo.InvariantCulture));
+        if (IsAlive) _process!.Kill();
+        _process?.Dispose();
+        _process = null;
         _host.Space.TryRun("ip", "link", "delete", Tap);
     }
 
@@ -84,8 +85,8 @@ internal sealed class PlainQemu : IDisposable
         string size = memoryBytes.ToString(CultureInfo.InvariantCulture);
         return
         [
-            "-name", "plain", "-machine", "pc-q35-7.2,memory-backend=mem", "-accel", "tcg", "-cpu", "qemu64", "-smp", "1",
-            "-m", (memoryBytes / Sizes.MiB).ToString(CultureInfo.InvariantCulture),
+            "-name", "plain", "-machine", "pc-q35-7.2,memory-backend=mem", "-accel", "tcg", "-cpu", "qemu64",
+            "-smp", "1", "-m", (memoryBytes / Sizes.MiB).ToString(CultureInfo.InvariantCulture),
             "-object", $"memory-backend-memfd,id=mem,size={size},share=on", "-nodefaults", "-display", "none",
             "-vga", "none", "-serial", "file:" + PathOf("console.log"),
             "-kernel", image.KernelPath, "-initrd", image.InitrdPath, "-append",
@@ -93,7 +94,7 @@ internal sealed class PlainQemu : IDisposable
             .. Disk("disk0", disks), .. Disk("disk1", disks),
             "-netdev", $"tap,id=n0,ifname={Tap},script=no,downscript=no,vhost=off",
             "-device", "virtio-net-pci,id=nic0,netdev=n0,mac=52:54:00:77:00:32,romfile=",
-            "-qmp", $"unix:{PathOf("qmp")},server=on,wait=off", "-pidfile", PathOf("pid"), "-daemonize",
+            "-qmp", $"unix:{PathOf("qmp")},server=on,wait=off",
         ];
     }
 

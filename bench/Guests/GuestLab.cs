@@ -126,7 +126,7 @@ public sealed class GuestLab : IAsyncDisposable
             vm => vm is { Shadow: null, Protection: ProtectionState.Unprotected, Guest: GuestState.Running }, Patience);
     }
 
-    /// <summary>Operations that the guest has done so far: of its job where it runs one, else of its workload.</summary>
+    /// <summary>Operations that the guest has done so far: of its job, or of its own workload.</summary>
     public async Task<long> OperationsAsync(Workload workload) =>
         workload.Job.Length > 0 ? await JobOperationsAsync() : (await Console.StatusAsync()).Ops;
 
@@ -169,7 +169,7 @@ public sealed class GuestLab : IAsyncDisposable
                 using var reader = new StreamReader(stream);
                 string answer = await reader.ReadToEndAsync(late.Token);
                 string count = answer.TrimEnd().Split('\n')[^1];
-                if (long.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out long number)) return number;
+                if (long.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out long ops)) return ops;
             }
             catch (Exception e) when (e is IOException or OperationCanceledException)
             {

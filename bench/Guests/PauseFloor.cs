@@ -4,8 +4,8 @@ using Umbra.Qemu.Qmp;
 namespace Umbra.Bench.Guests;
 
 /// <summary>
-/// The least pause that any epoch of a VM can have: QMP <c>stop</c>, device state to a file in memory, <c>cont</c>, with
-/// nothing else connected to the VM. The commands and the way of calling them are those of the product.
+/// The least pause that any epoch of a VM can have: QMP <c>stop</c>, device state to a file in memory, <c>cont</c>,
+/// with nothing else connected to the VM. The commands and the way of calling them are those of the product.
 /// </summary>
 public static class PauseFloor
 {

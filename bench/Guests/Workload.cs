@@ -2,7 +2,7 @@ namespace Umbra.Bench.Guests;
 
 /// <summary>What a guest does while it is measured.</summary>
 /// <param name="Name">Its name in reports and on command lines.</param>
-/// <param name="PageWritesPerSecond">Page writes of the guest's own workload; text, so that it may be <c>max</c>.</param>
+/// <param name="PageWritesPerSecond">Page writes of the guest's own workload, or <c>max</c>.</param>
 /// <param name="Job">Program that runs in it instead (guest/README.md, jobs); empty: none.</param>
 /// <param name="Note">What it is, for people.</param>
 public sealed record Workload(string Name, string PageWritesPerSecond, string Job, string Note)

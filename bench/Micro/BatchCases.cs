@@ -49,7 +49,8 @@ internal sealed class BatchCases : IPageSink, IDisposable
             _zeros.AsSpan().IndexOfAnyExcept((byte)0) < 0 ? 0 : 1, "of pages that are all zero");
         yield return new MicroCase("hash", bytes, HashAll, "XXH3-64, page by page");
         yield return new MicroCase("delta-encode", bytes, DeltaAll, "word masks, without batches");
-        yield return new MicroCase("batch-encode", bytes, () => Encode(static _ => { }), "given hashes, no compression");
+        yield return new MicroCase("batch-encode", bytes, () => Encode(static _ => { }),
+            "hashes given, not compressed");
         yield return new MicroCase("batch-decode", bytes, DecodeAll, "with checksums and a hash per page");
         yield return new MicroCase("lz4-of-xor", bytes, () => Compress(_lz4, _xor), "256 KiB at a time");
         yield return new MicroCase("zstd-of-xor", bytes, () => Compress(_zstd, _xor), "level 1, 256 KiB at a time");

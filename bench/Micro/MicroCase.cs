@@ -32,7 +32,7 @@ internal sealed record MicroCase(string Name, long Bytes, Func<long> Run, string
         _ratios.Add(seconds / (Bytes / copyBytesPerSecond));
     }
 
-    /// <summary>Its figures: speed of the bytes that went in per second of CPU time, and that time against a copy's.</summary>
+    /// <summary>Its figures: bytes in per second of CPU time, and that time against a copy's.</summary>
     public Dictionary<string, double?> Figures() => new()
     {
         ["speedGBs"] = Statistics.Round(Bytes / Statistics.Median(_seconds) / 1e9),

@@ -15,11 +15,12 @@ internal static class Program
         "micro",
         """
         Parts of the sync engine on one core, by CPU time, each as speed of the bytes that go in and as time against a
-        plain copy of as many bytes in the same run: zero test, hash, delta, compression, the whole encode path as the agent runs it,
-        the shadow's staging and commit, and the scan for written pages of a real QEMU.
+        plain copy of as many bytes in the same run: zero test, hash, delta,
+        compression, the whole encode path as the agent runs it, the shadow's staging and commit,
+        and the scan for written pages of a real QEMU.
         """,
         [
-            new BenchOption("--pages", "N", $"pages of each sample (default {PagesDefault}: 64 MiB, beyond the caches)"),
+            new BenchOption("--pages", "N", $"pages of each sample (default {PagesDefault}, beyond the caches)"),
             new BenchOption("--rounds", "N", $"measured rounds (default {RoundsDefault})"),
             new BenchOption("--only", "NAME,...", "these cases alone"),
         ],
@@ -52,7 +53,8 @@ internal static class Program
         report.Add("copy", new Dictionary<string, double?> { ["speedGBs"] = Statistics.Round(copy / 1e9) },
             "plain copy, page by page: the measure of all others");
         foreach (MicroCase one in cases) report.Add(one.Name, one.Figures(), one.Note);
-        if (scan is null) report.Add("page-scan", new Dictionary<string, double?> { ["speedGBs"] = null }, ScanCases.Why);
+        if (scan is not null) return;
+        report.Add("page-scan", new Dictionary<string, double?> { ["speedGBs"] = null }, ScanCases.Why);
     }
 
     private static MicroCase Engine(string name, PageSample sample, string note)

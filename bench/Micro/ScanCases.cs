@@ -74,7 +74,8 @@ internal sealed class ScanCases : IDisposable
     {
         yield return new MicroCase("page-scan-clean", _memory.Bytes, () => Scan(0), "nothing was written");
         yield return new MicroCase(
-            "page-scan-dirty", _memory.Bytes, () => Scan(_memory.PageCount / DirtyEvery), "every tenth page was written")
+            "page-scan-dirty", _memory.Bytes, () => Scan(_memory.PageCount / DirtyEvery),
+            "every tenth page was written")
         {
             Prepare = Write,
         };

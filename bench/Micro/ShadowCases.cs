@@ -50,7 +50,7 @@ internal sealed class ShadowCases : IPairLink, IDisposable
         {
             Prepare = Make,
         };
-        yield return new MicroCase("shadow-commit", _source.Bytes, Commit, "verified, undo log, applied, made to count");
+        yield return new MicroCase("shadow-commit", _source.Bytes, Commit, "verified, undo log, applied, in force");
     }
 
     bool IPairLink.HasRoom => true;

@@ -90,7 +90,8 @@ internal sealed class SwapRun(int swaps, TimeSpan interval, Workload workload, l
         Statistics? of = Statistics.Of(times);
         report.Add(name, new Dictionary<string, double?>
         {
-            ["count"] = times.Count, ["meanMs"] = of?.Mean, ["p50Ms"] = of?.P50, ["p99Ms"] = of?.P99, ["maxMs"] = of?.Max,
+            ["count"] = times.Count, ["meanMs"] = of?.Mean, ["p50Ms"] = of?.P50, ["p99Ms"] = of?.P99,
+            ["maxMs"] = of?.Max,
         }, note);
     }
 }

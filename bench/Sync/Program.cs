@@ -19,7 +19,8 @@ internal static class Program
         time and memory, and the guest's own count of operations against the same guest unprotected. Needs root.
         """,
         [
-            new BenchOption("--workloads", "NAME,...", $"of {string.Join(", ", Guests.Workload.All.Select(w => w.Name))}"),
+            new BenchOption(
+                "--workloads", "NAME,...", "of " + string.Join(", ", Guests.Workload.All.Select(w => w.Name))),
             new BenchOption("--intervals", "MS,...", "time between epochs (default 1000,100,50)"),
             new BenchOption("--seconds", "N", $"measured time of each case (default {SecondsDefault})"),
             new BenchOption("--memory", "MIB", $"the guest's memory (default {MemoryDefault})"),

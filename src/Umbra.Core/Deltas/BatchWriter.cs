@@ -26,10 +26,14 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
     /// <summary>Where the body is written: <see cref="BatchLimits.BodyBytesMax"/> bytes.</summary>
     public Span<byte> Body => _plain.AsSpan(BatchLimits.HeaderBytes);
 
-    /// <summary>Makes the batch out of the first <paramref name="bodyBytes"/> of <see cref="Body"/>.</summary>
-    public ReadOnlyMemory<byte> Seal(BatchKind kind, int bodyBytes, int entries, ulong contents, out ulong checksum)
+    /// <summary>
+    /// Makes the batch out of the first <paramref name="bodyBytes"/> of <see cref="Body"/>, which stand for
+    /// <paramref name="rawBytes"/> of the guest.
+    /// </summary>
+    public ReadOnlyMemory<byte> Seal(
+        BatchKind kind, int bodyBytes, long rawBytes, int entries, ulong contents, out ulong checksum)
     {
-        int packedBytes = TryCompress(bodyBytes, out BatchMethod method);
+        int packedBytes = TryCompress(bodyBytes, bodyBytes >= rawBytes / 2, out BatchMethod method);
         byte[] batch = method == BatchMethod.Plain ? _plain : _packed;
         int storedBytes = method == BatchMethod.Plain ? bodyBytes : packedBytes;
         var header = new BatchHeader(kind, method, entries, bodyBytes, contents);
@@ -39,9 +43,9 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
         return batch.AsMemory(0, BatchLimits.HeaderBytes + storedBytes);
     }
 
-    private int TryCompress(int bodyBytes, out BatchMethod method)
+    private int TryCompress(int bodyBytes, bool isMostlyWhole, out BatchMethod method)
     {
-        if (compression == BatchCompression.Auto && bodyBytes > 0) return CompressAsPays(bodyBytes, out method);
+        if (compression == BatchCompression.Auto && bodyBytes > 0) return CompressAsPays(bodyBytes, isMostlyWhole, out method);
         BatchMethod wanted = compression switch
         {
             BatchCompression.Lz4 => BatchMethod.Lz4,
@@ -53,19 +57,24 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
         return packedBytes;
     }
 
-    private int CompressAsPays(int bodyBytes, out BatchMethod method)
+    private int CompressAsPays(int bodyBytes, bool isMostlyWhole, out BatchMethod method)
     {
-        int packedBytes = _leftAsChosen-- > 0 ? Pack(_chosen, bodyBytes, ref _packed) : Choose(bodyBytes);
+        // A choice made on whole pages does not hold for one of differences.
+        bool holds = _chosen != BatchMethod.Zstd || isMostlyWhole;
+        int packedBytes = _leftAsChosen-- > 0 && holds
+            ? Pack(_chosen, bodyBytes, ref _packed)
+            : Choose(bodyBytes, isMostlyWhole);
         method = packedBytes > 0 ? _chosen : BatchMethod.Plain;
         return packedBytes;
     }
 
-    // Zstandard takes two to three times as long as LZ4: it has to leave a quarter less.
-    private int Choose(int bodyBytes)
+    // Zstandard takes two to three times as long as LZ4: it has to leave a quarter less, and is for whole pages and
+    // blocks alone. Differences are small already, and there are so many of them that its time would be most of all.
+    private int Choose(int bodyBytes, bool isMostlyWhole)
     {
         _leftAsChosen = BatchesAsChosen;
         int lz4Bytes = Pack(BatchMethod.Lz4, bodyBytes, ref _packed);
-        int zstdBytes = Pack(BatchMethod.Zstd, bodyBytes, ref _otherPacked);
+        int zstdBytes = isMostlyWhole ? Pack(BatchMethod.Zstd, bodyBytes, ref _otherPacked) : 0;
         if (zstdBytes > 0 && (lz4Bytes == 0 || zstdBytes <= lz4Bytes - (lz4Bytes / 4)))
         {
             (_packed, _otherPacked) = (_otherPacked, _packed);

@@ -50,7 +50,8 @@ public sealed class BlockBatchEncoder(IContentHash hash, BatchCodecs codecs, Bat
     public ReadOnlyMemory<byte> Finish(out BatchStatistics statistics)
     {
         ulong contents = hash.Hash(_writer.Body[.._bodyBytes]);
-        ReadOnlyMemory<byte> batch = _writer.Seal(BatchKind.Blocks, _bodyBytes, Count, contents, out ulong checksum);
+        ReadOnlyMemory<byte> batch = _writer.Seal(
+            BatchKind.Blocks, _bodyBytes, _rawBytes, Count, contents, out ulong checksum);
         statistics = new BatchStatistics
         {
             Checksum = checksum,

@@ -97,7 +97,9 @@ public sealed class PageBatchEncoder
     public ReadOnlyMemory<byte> Finish(out BatchStatistics statistics)
     {
         int count = Count;
-        ReadOnlyMemory<byte> batch = _writer.Seal(BatchKind.Pages, _bodyBytes, count, _contents, out ulong checksum);
+        long rawBytes = (long)count * Sizes.Page;
+        ReadOnlyMemory<byte> batch = _writer.Seal(
+            BatchKind.Pages, _bodyBytes, rawBytes, count, _contents, out ulong checksum);
         statistics = new BatchStatistics
         {
             Checksum = checksum,
@@ -106,7 +108,7 @@ public sealed class PageBatchEncoder
             RawPages = _rawPages,
             DeltaPages = _deltaPages,
             DuplicatePages = _duplicatePages,
-            RawBytes = (long)count * Sizes.Page,
+            RawBytes = rawBytes,
             BodyBytes = _bodyBytes,
             WireBytes = batch.Length,
         };

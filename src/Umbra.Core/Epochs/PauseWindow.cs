@@ -38,7 +38,9 @@ internal sealed class PauseWindow
         return (long)Math.Clamp(pages, 64, pagesMax);
     }
 
-    /// <summary>Of ordinary epochs alone: a seed's or resync's barrier comes once, after all of the guest's RAM.</summary>
+    /// <summary>
+    /// Of ordinary epochs alone: a seed's or resync's barrier comes once, after all of the guest's RAM.
+    /// </summary>
     public PauseStatistics Statistics()
     {
         EpochReport[] reports = [.. _reports.Where(r => !r.Resync)];

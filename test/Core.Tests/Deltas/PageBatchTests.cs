@@ -250,6 +250,27 @@ public sealed class PageBatchTests
     }
 
     [Fact]
+    public void Auto_never_takes_the_slower_compressor_for_differences()
+    {
+        var zstd = new CountingCompressor(1);
+        var encoder = new PageBatchEncoder(
+            TestContentHash.Instance, new BatchCodecs(new CountingCompressor(), zstd), BatchCompression.Auto);
+        encoder.TryAdd(3, Noise(3), Hash(Noise(3)), default);
+        encoder.Finish(out _);
+        Assert.Equal(1, zstd.Calls);
+        for (int i = 0; i < 40; i++)
+        {
+            byte[] now = Noise(4);
+            now[i] ^= 1;
+            encoder.TryAdd(3, now, Hash(now), Noise(4));
+            encoder.Finish(out BatchStatistics statistics);
+            Assert.Equal(1, statistics.DeltaPages);
+        }
+
+        Assert.Equal(1, zstd.Calls);
+    }
+
+    [Fact]
     public void A_batch_in_a_method_without_a_decompressor_is_refused()
     {
         var encoder = new PageBatchEncoder(TestContentHash.Instance, s_codecs, BatchCompression.Zstd);
