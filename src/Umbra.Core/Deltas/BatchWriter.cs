@@ -45,7 +45,8 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
 
     private int TryCompress(int bodyBytes, bool isMostlyWhole, out BatchMethod method)
     {
-        if (compression == BatchCompression.Auto && bodyBytes > 0) return CompressAsPays(bodyBytes, isMostlyWhole, out method);
+        if (compression == BatchCompression.Auto && bodyBytes > 0)
+            return CompressAsPays(bodyBytes, isMostlyWhole, out method);
         BatchMethod wanted = compression switch
         {
             BatchCompression.Lz4 => BatchMethod.Lz4,
@@ -64,7 +65,14 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
         int packedBytes = _leftAsChosen-- > 0 && holds
             ? Pack(_chosen, bodyBytes, ref _packed)
             : Choose(bodyBytes, isMostlyWhole);
-        method = packedBytes > 0 ? _chosen : BatchMethod.Plain;
+        if (packedBytes == 0 && _chosen != BatchMethod.Plain)
+        {
+            // The stream has changed: no further batch is packed in vain.
+            _chosen = BatchMethod.Plain;
+            _leftAsChosen = BatchesAsChosen;
+        }
+
+        method = _chosen;
         return packedBytes;
     }
 
