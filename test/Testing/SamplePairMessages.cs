@@ -44,5 +44,6 @@ public static class SamplePairMessages
                 KpiSample.Of("cpu.work", 51234.5) with { Took = TimeSpan.FromTicks(1234) },
                 KpiSample.Unknown("net.loss", "first look") with { Took = TimeSpan.FromTicks(5) },
             ])),
+        new DriftNotice(s_generation, 1234, Hint: true, "disk.latency is 40 % above"),
     ];
 }

@@ -7,6 +7,8 @@ namespace Umbra.Cli.Commands;
 internal static class PolicyOptions
 {
     private static readonly Option<TimeSpan?> Interval = Time("--interval", "Time between epochs, 25ms to 1h");
+    private static readonly Option<TimeSpan?> IntervalMin =
+        Time("--interval-min", "Time between epochs when the hardware is suspected");
     private static readonly Option<TimeSpan?> IntervalMax =
         Time("--interval-max", "An epoch put off is cut after this");
     private static readonly Option<TimeSpan?> PauseBudget = Time("--pause-budget", "Longest pause of one epoch");
@@ -50,7 +52,7 @@ internal static class PolicyOptions
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Option> All { get; } =
     [
-        Interval, IntervalMax, PauseBudget, Takeover, Lease, ThresholdLow, ReferenceCache, DiskLog, ResyncRate,
+        Interval, IntervalMin, IntervalMax, PauseBudget, Takeover, Lease, ThresholdLow, ReferenceCache, DiskLog, ResyncRate,
         KnownGood, Swap,
     ];
 
@@ -64,6 +66,7 @@ internal static class PolicyOptions
             Interval = interval,
             // Who asks for a longer interval than the longest means both, unless he says otherwise.
             IntervalMax = parsed.GetValue(IntervalMax) is null && longest < interval ? interval : longest,
+            IntervalMin = parsed.GetValue(IntervalMin) ?? policy.IntervalMin,
             PauseBudget = parsed.GetValue(PauseBudget) ?? policy.PauseBudget,
             Takeover = parsed.GetValue(Takeover) ?? policy.Takeover,
             Lease = parsed.GetValue(Lease) ?? policy.Lease,

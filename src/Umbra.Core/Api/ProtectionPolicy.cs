@@ -11,6 +11,9 @@ public sealed record ProtectionPolicy
     /// <summary>Time between epochs while all is quiet. 25 ms to 1 hour.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Time between epochs when the hardware is suspected; at most <see cref="Interval"/>.</summary>
+    public TimeSpan IntervalMin { get; init; } = TimeSpan.FromMilliseconds(50);
+
     /// <summary>An epoch put off for lack of change is cut after this at the latest.</summary>
     public TimeSpan IntervalMax { get; init; } = TimeSpan.FromSeconds(5);
 

@@ -38,6 +38,19 @@ internal sealed class PauseWindow
         return (long)Math.Clamp(pages, 64, pagesMax);
     }
 
+    /// <summary>Mean pause of the newest epochs; zero before the first.</summary>
+    public TimeSpan Mean
+    {
+        get
+        {
+            const int newest = 16;
+            int count = Math.Min(newest, _reports.Count);
+            TimeSpan sum = TimeSpan.Zero;
+            for (int i = 1; i <= count; i++) sum += _reports[(_oldest + _reports.Count - i) % _reports.Count].Pause;
+            return count == 0 ? TimeSpan.Zero : sum / count;
+        }
+    }
+
     /// <summary>
     /// Of ordinary epochs alone: a seed's or resync's barrier comes once, after all of the guest's RAM.
     /// </summary>

@@ -84,4 +84,10 @@ public static class SessionLimits
 
     /// <summary>A call to the guest that failed is tried again after this.</summary>
     public static readonly TimeSpan GuestRetry = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>How often the interval between epochs is looked at when nothing new is heard.</summary>
+    public static readonly TimeSpan FrequencyLook = TimeSpan.FromSeconds(1);
+
+    /// <summary>What the shadow said of drift counts for this long: it says it anew each second.</summary>
+    public static readonly TimeSpan DriftNoticeMax = TimeSpan.FromSeconds(10);
 }

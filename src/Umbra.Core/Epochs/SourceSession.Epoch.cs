@@ -127,11 +127,11 @@ public sealed partial class SourceSession
     // An epoch with too little in it waits for more, but not for ever; what is asked for is cut at once.
     private bool PutOff(TimeSpan now)
     {
-        if (_policy.ThresholdLowBytes == 0 || _resyncing || CutWanted) return false;
+        if (_policy.ThresholdLowBytes == 0 || _resyncing || CutWanted || IsUrgent) return false;
         if (_writer.IsOpen && _writer.WireBytes >= _policy.ThresholdLowBytes) return false;
         TimeSpan last = _lastCut + Max(_policy.IntervalMax, _policy.Interval);
         if (now >= last) return false;
-        _cutDue = Min(now + _policy.Interval, last);
+        _cutDue = Min(now + Interval, last);
         _rounds = 0;
         return true;
     }
@@ -183,8 +183,8 @@ public sealed partial class SourceSession
         _round = false;
 
         // A fixed rate, unless it fell behind by more than an interval.
-        _cutDue = Max(_cutDue + _policy.Interval, now);
-        if (_cutDue > now + _policy.Interval) _cutDue = now + _policy.Interval;
+        _cutDue = Max(_cutDue + Interval, now);
+        if (_cutDue > now + Interval) _cutDue = now + Interval;
     }
 
     private CallOutcome ScanAndCopyPaused(out TimeSpan time, out long pages, out long overflow, out bool scanned)

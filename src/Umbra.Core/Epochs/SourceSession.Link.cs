@@ -195,7 +195,7 @@ public sealed partial class SourceSession
         _rounds = 0;
         _round = _pages.PendingCount > 0;
         _ackDeadline = TimeSpan.MaxValue;
-        _cutDue = Min(_cutDue, now + _policy.Interval);
+        _cutDue = Min(_cutDue, now + Interval);
     }
 
     private void CloseLink(string reason, TimeSpan now)

@@ -2,6 +2,7 @@ using System.Buffers;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Deltas;
+using Umbra.Core.Frequency;
 using Umbra.Core.Protocol;
 using Umbra.Core.Swap;
 
@@ -50,6 +51,7 @@ public sealed partial class SourceSession
         _guest = guest;
         _effects = effects;
         _policy = options.Policy;
+        _frequency = new SyncFrequency(_policy);
         _generation = options.Generation;
         _pages = new SourcePages(guest, options);
         _disks = new SourceDiskStream(guest.Disks, options);
@@ -137,6 +139,9 @@ public sealed partial class SourceSession
             case SwapReadiness readiness:
                 OnSwapReadiness(readiness, now);
                 break;
+            case DriftNotice notice:
+                OnDriftNotice(notice, now);
+                break;
             default:
                 CloseLink($"the shadow sent {message.GetType().Name}, which is the source's to send", now);
                 break;
@@ -157,7 +162,10 @@ public sealed partial class SourceSession
         else if (_lease is null) _lease = StartLease(policy.Lease, now);
         else if (_lease.Length != policy.Lease) _lease.SetLength(policy.Lease);
         _policy = policy;
-        _cutDue = Min(_cutDue, now + policy.Interval);
+        // A person's word counts at once; what speaks against the hardware is weighed again by the new bounds.
+        _frequency = new SyncFrequency(policy);
+        UpdateFrequency(now);
+        _cutDue = Min(_cutDue, now + Interval);
         SetRunDeadline();
     }
 
@@ -194,6 +202,7 @@ public sealed partial class SourceSession
     public TimeSpan Tick(TimeSpan now)
     {
         if (_lost) return TickStill(now);
+        TickFrequency(now);
         TimeSpan next = Min(TickRunning(now), TickClaim(now));
         if (_link is null || _lost) return next;
         next = Min(next, TickLink(now));
@@ -243,7 +252,7 @@ public sealed partial class SourceSession
             LeaseUntil = _lease?.Deadline,
             Sync = new SyncStatus
             {
-                Interval = _policy.Interval,
+                Interval = Interval,
                 Lag = _acknowledged == EpochNumber.None ? now - _startedAt : now - _acknowledgedCutAt,
                 Cut = _newestCut,
                 Acknowledged = _acknowledged,

@@ -32,6 +32,7 @@ public static class PolicyRules
     {
         var errors = new List<string>();
         CheckTime(errors, "the interval", policy.Interval, IntervalMin, IntervalMax);
+        CheckTime(errors, "the shortest interval", policy.IntervalMin, IntervalMin, IntervalMax);
         CheckTime(errors, "the longest interval", policy.IntervalMax, IntervalMin, IntervalMax);
         if (policy.IntervalMax < policy.Interval) errors.Add("the longest interval must not be below the interval");
         CheckTime(errors, "the pause budget", policy.PauseBudget, PauseBudgetMin, PauseBudgetMax);

@@ -62,6 +62,9 @@ public enum PairMessageType : byte
 
     /// <summary><see cref="Protocol.KpiReport"/></summary>
     KpiReport = 20,
+
+    /// <summary><see cref="Protocol.DriftNotice"/></summary>
+    DriftNotice = 21,
 }
 
 /// <summary>The fixed first bytes of every frame, already found to be sound.</summary>

@@ -108,6 +108,12 @@ internal static class PairBodies
             case KpiReport m:
                 KpiReportBody.Write(m, ref to);
                 return PairMessageType.KpiReport;
+            case DriftNotice m:
+                to.UInt64(m.Generation.Value);
+                to.UInt32(Math.Min(m.Weight, DriftNotice.WeightMax));
+                to.Flag(m.Hint);
+                to.Text(m.Explanation, ProtocolLimits.TextBytesMax);
+                return PairMessageType.DriftNotice;
             default:
                 return WriteSwap(message, ref to);
         }
@@ -162,8 +168,16 @@ internal static class PairBodies
             SwapId(ref from), Epoch(ref from), from.Text(ProtocolLimits.TextBytesMax),
             from.Text(ProtocolLimits.TextBytesMax)),
         PairMessageType.KpiReport => KpiReportBody.Read(ref from),
+        PairMessageType.DriftNotice => ReadDriftNotice(ref from),
         _ => null,
     };
+
+    private static DriftNotice? ReadDriftNotice(ref SpanReader from)
+    {
+        var notice = new DriftNotice(
+            Generation(ref from), from.UInt32(), from.Flag(), from.Text(ProtocolLimits.TextBytesMax));
+        return notice.Weight <= DriftNotice.WeightMax ? notice : null;
+    }
 
     private static void WriteHello(SourceHello hello, ref SpanWriter to)
     {

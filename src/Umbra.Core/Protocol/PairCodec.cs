@@ -65,7 +65,7 @@ public sealed class PairCodec(IContentHash hash)
             return FrameStatus.OtherVersion;
         }
 
-        if (type is < PairMessageType.SourceHello or > PairMessageType.KpiReport
+        if (type is < PairMessageType.SourceHello or > PairMessageType.DriftNotice
             || length > ProtocolLimits.BodyBytesMax)
         {
             error = $"frame of type {(byte)type} with {length} bytes";

@@ -186,6 +186,20 @@ public sealed record SwapDone(
 /// <param name="Set">The KPIs; their time is the source's monotonic clock.</param>
 public sealed record KpiReport(Generation Generation, KpiSet Set) : PairMessage;
 
+/// <summary>
+/// Shadow to source, once a second: what the drift watch has against the primary's hardware. The source syncs as often
+/// as that asks for, also while the controller is away.
+/// </summary>
+/// <param name="Generation">Generation that the shadow follows.</param>
+/// <param name="Weight">Suspicion in thousandths: 1000 is a verdict; at most <see cref="WeightMax"/>.</param>
+/// <param name="Hint">Whether drift is hinted at.</param>
+/// <param name="Explanation">What it rests on, for people; empty when there is nothing.</param>
+public sealed record DriftNotice(Generation Generation, uint Weight, bool Hint, string Explanation) : PairMessage
+{
+    /// <summary>Largest weight.</summary>
+    public const uint WeightMax = 100_000;
+}
+
 /// <summary>Shadow to source: it gives up its claim for good and will not claim under this permit.</summary>
 public sealed record SwapDeclined(string Swap, string Reason) : PairMessage;
 
