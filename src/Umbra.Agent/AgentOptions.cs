@@ -1,6 +1,7 @@
 using System.Net;
 using Umbra.Agent.Health;
 using Umbra.Core.Basics;
+using Umbra.Core.Drift;
 using Umbra.Linux.Tracking;
 
 namespace Umbra.Agent;
@@ -45,6 +46,9 @@ public sealed record AgentOptions
 
     /// <summary>How written pages of VMs are found.</summary>
     public TrackerChoice Tracker { get; init; }
+
+    /// <summary>Seconds from which a pair's drift baseline is learnt.</summary>
+    public int DriftCalibration { get; init; } = LiveDrift.CalibrationDefault;
 
     /// <summary>CPUs offered; 0: all.</summary>
     public int Cpus { get; init; }

@@ -1,10 +1,12 @@
 using Microsoft.Extensions.Logging;
 using Umbra.Agent.Guarding;
+using Umbra.Agent.Health;
 using Umbra.Agent.Links;
 using Umbra.Agent.Sensors;
 using Umbra.Agent.State;
 using Umbra.Core.Basics;
 using Umbra.Core.Deltas;
+using Umbra.Core.Drift;
 using Umbra.Core.Health;
 using Umbra.Core.Protocol;
 using Umbra.Linux.Native;
@@ -34,8 +36,11 @@ internal sealed record AgentServices(
     /// <summary>What measures this host itself, shared by its VMs.</summary>
     public HostCanaries Canaries { get; } = new();
 
-    /// <summary>Where drift is looked for; null: nowhere.</summary>
-    public IKpiSink? Drift { get; init; }
+    /// <summary>Seconds from which a pair's drift baseline is learnt.</summary>
+    public int DriftCalibration { get; init; } = LiveDrift.CalibrationDefault;
+
+    /// <summary>The last events of this host's hardware.</summary>
+    public RecentHealth RecentHealth { get; } = new();
 
     /// <summary>How written pages of VMs are found.</summary>
     public TrackerChoice Tracker { get; init; }
@@ -50,8 +55,12 @@ internal sealed record AgentServices(
     public static BatchCodecs NewCodecs() => new(new Lz4Compressor(), new ZstdCompressor());
 
     /// <summary>Notes that something of the host's hardware changed.</summary>
-    public void ReportHealth(HealthEvent happened) => Report(
-        "health." + happened.Severity.ToString().ToLowerInvariant(), null, $"{happened.Source}: {happened.Message}");
+    public void ReportHealth(HealthEvent happened)
+    {
+        RecentHealth.Add(happened);
+        string kind = "health." + happened.Severity.ToString().ToLowerInvariant();
+        Report(kind, null, $"{happened.Source}: {happened.Message}");
+    }
 
     /// <summary>Notes an event, for the controller and in the log.</summary>
     public void Report(string kind, VmId? vm, string text)

@@ -5,6 +5,7 @@ using Umbra.Agent.State;
 using Umbra.Agent.Vms;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Decisions;
 using Umbra.Core.Epochs;
 using Umbra.Core.Protocol;
 using Umbra.Core.Sensors;
@@ -47,6 +48,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     private KpiSet? _kpis;
     private volatile SourceStatus? _status;
     private TimeSpan _publishedAt;
+    private TimeSpan _weighedAt;
     private volatile string _trouble = "replication is being set up";
 
     /// <summary>A runner for <paramref name="vm"/>; <see cref="Start"/> sets it going.</summary>
@@ -192,6 +194,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         TimeSpan now = BootClock.Now;
         if (_compare is { IsAsking: true } && now >= _compareUntil)
             EndCompare($"the shadow's hashes took longer than {CompareLimits.AskingMax.TotalMinutes:0} minutes");
+        WeighHardware(now);
         TimeSpan next = _session!.Tick(now);
         PublishStatus(now);
         TimeSpan wait = next > now + LookInterval ? LookInterval : next - now;
@@ -201,6 +204,16 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
             Handle(item);
             item = TakeItem(TimeSpan.Zero);
         }
+    }
+
+    // The shadow's agent knows of drift, this one of the hardware here.
+    private void WeighHardware(TimeSpan now)
+    {
+        if (now < _weighedAt + LookInterval) return;
+        _weighedAt = now;
+        Suspicion found = SuspicionRule.Weigh(
+            null, DriftSide.Primary, _services.RecentHealth.Events, DateTimeOffset.UtcNow);
+        _session!.SetHardwareEvidence(found.Weight, found.Explanation, now);
     }
 
     private object? TakeItem(TimeSpan wait) => _later.TryDequeue(out object? later) ? later : _mailbox.Take(wait);

@@ -43,6 +43,7 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
     private readonly ShadowMedia _media;
     private readonly RecordFile _recordFile;
     private readonly DurationMeter _applied = new();
+    private readonly DriftKeeper _drift;
     private readonly PairedKpis _paired;
     private readonly KpiSampler _kpis;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -60,6 +61,7 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
     private string _won = "";
     private volatile Task _keeping = Task.CompletedTask;
     private TimeSpan? _applyingSince;
+    private TimeSpan _toldDriftAt;
     private volatile VmStatus? _status;
     private volatile Promotion? _promoted;
     private volatile string _trouble = "the shadow is being opened";
@@ -74,7 +76,8 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
         (_services, _paths, _assignment, _changed) = (services, paths, assignment, changed);
         _recordFile = new RecordFile(paths);
         _media = new ShadowMedia(paths, services.BootId);
-        _paired = new PairedKpis(paths.Vm, services.Drift);
+        _drift = new DriftKeeper(services, paths);
+        _paired = new PairedKpis(paths.Vm, _drift);
         _kpis = new KpiSampler(
             VmSensors.OfShadow(services, () => _status?.ProcessId ?? 0, () => _connection, _applied),
             TimeProvider.System, static () => BootClock.Now, _paired.OnShadow);
@@ -113,7 +116,10 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
             Guest = GuestState.Starting,
             Reason = _trouble,
         };
-        return status with { Results = [.. earlier, .. _results.All], Kpis = _paired.AddTo(_kpis.Status) };
+        return status with
+        {
+            Results = [.. earlier, .. _results.All], Kpis = _paired.AddTo(_kpis.Status), Drift = _drift.Status(),
+        };
     }
 
     /// <summary>Stops without touching what has become the VM.</summary>
@@ -200,6 +206,7 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
         }
 
         PublishStatus(now);
+        TellDrift(now);
         TimeSpan wait = next > now + LookInterval ? LookInterval : next - now;
         Handle(_mailbox.Take(wait));
     }
@@ -255,6 +262,14 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
         _applyingSince = null;
     }
 
+    // Each second, also that there is nothing: a source that hears no more of it forgets what it heard.
+    private void TellDrift(TimeSpan now)
+    {
+        if (_connection is null || now < _toldDriftAt + LookInterval) return;
+        _toldDriftAt = now;
+        _connection.Send(_drift.Notice(_session!.Store.Promised));
+    }
+
     private void Refuse(string error)
     {
         _services.Report("link.closed", _paths.Vm, error);
@@ -292,6 +307,7 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
         // A word from before the VM ran here would have the record say that it does not.
         if (_isOwner) return;
         _assignment = assignment;
+        if (assignment.Peer is { } primary) _drift.Follow(primary);
         if (_session is null) return;
         _session.Store.KnownGood = assignment.Policy.KnownGoodEpochs;
         Keep();

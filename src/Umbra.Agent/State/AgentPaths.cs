@@ -51,6 +51,9 @@ public sealed record VmPaths(VmId Vm, string Durable, string Volatile)
     /// <summary>Directory of the shadow's metadata, undo logs and device states.</summary>
     public string Shadow => Path.Combine(Durable, "shadow");
 
+    /// <summary>Drift baseline of the pair whose shadow is here.</summary>
+    public string DriftBaseline => Path.Combine(Durable, "drift-baseline.json");
+
     /// <summary>Guest RAM.</summary>
     public string Ram => Path.Combine(Volatile, "ram");
 

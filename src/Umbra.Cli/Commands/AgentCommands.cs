@@ -3,6 +3,7 @@ using System.Net;
 using Umbra.Agent;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Drift;
 using Umbra.Linux.Tracking;
 
 namespace Umbra.Cli.Commands;
@@ -65,6 +66,23 @@ internal static class AgentCommands
         },
     };
 
+    private static readonly Option<int> DriftCalibration = new("--drift-calibration")
+    {
+        Description = "Seconds from which a pair's baseline is learnt before drift is looked for "
+            + $"(default: {LiveDrift.CalibrationDefault})",
+        HelpName = "SECONDS",
+        DefaultValueFactory = static _ => LiveDrift.CalibrationDefault,
+        Validators =
+        {
+            static result =>
+            {
+                if (result.GetValueOrDefault<int>() is < BaselineLearner.SamplesMin or > BaselineLearner.SamplesMax)
+                    result.AddError(
+                        $"--drift-calibration is {BaselineLearner.SamplesMin} to {BaselineLearner.SamplesMax} seconds");
+            },
+        },
+    };
+
     private static readonly Option<int> Cpus = new("--cpus") { Description = "CPUs offered (default: all)" };
 
     public static Command Create()
@@ -82,7 +100,7 @@ internal static class AgentCommands
             "agent run --name a --rack r1 --feed f1 --segment s1 --state /var/lib/umbra-agent --memory 64G")
         {
             Name, Rack, Feed, Segment, State, Join, Listen, Advertise, MemoryDirectory, Memory, Cpus,
-            Tracker,
+            Tracker, DriftCalibration,
         };
         HealthOptionSet.AddTo(run);
         run.SetAction(static (parsed, stop) => AgentProcess.RunAsync(Read(parsed), stop));
@@ -109,6 +127,7 @@ internal static class AgentCommands
             Cpus = parsed.GetValue(Cpus),
             Health = HealthOptionSet.Read(parsed),
             Tracker = parsed.GetValue(Tracker),
+            DriftCalibration = parsed.GetValue(DriftCalibration),
         };
     }
 
