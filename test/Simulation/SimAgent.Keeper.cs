@@ -132,7 +132,9 @@ internal sealed partial class SimAgent
         }
 
         if (_host.Role == VmRole.None) throw new SimFailureException($"{_host.Name} owns a VM it has nothing of");
-        if (!_guestGone && word.Generation >= _host.Part!.Generation) Update(word);
+        if (word.Generation < _host.Part!.Generation) return;
+        if (!_guestGone) Update(word);
+        else if (word.Generation > _host.Part.Generation) _world.StartedAnew(_host);
     }
 
     private void Update(Assignment word)

@@ -122,11 +122,12 @@ internal sealed partial class SimWorld
     private bool ReachesController(SimHost host) =>
         Controller.Alive && !(Faulty && Now < host.ControllerCutUntil);
 
-    private void Reach<T>(TimeSpan at, Func<SimController, T> serve, Action<T?> answered) where T : class => At(at, () =>
-    {
-        if (Now < _controllerStillUntil) Reach(_controllerStillUntil, serve, answered);
-        else answered(Controller.Alive ? serve(Controller) : null);
-    });
+    private void Reach<T>(TimeSpan at, Func<SimController, T> serve, Action<T?> answered) where T : class =>
+        At(at, () =>
+        {
+            if (Now < _controllerStillUntil) Reach(_controllerStillUntil, serve, answered);
+            else answered(Controller.Alive ? serve(Controller) : null);
+        });
 
     private void ControllerStep()
     {

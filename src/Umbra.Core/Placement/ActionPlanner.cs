@@ -25,7 +25,8 @@ public static class ActionPlanner
             };
         }
 
-        if ((ConcludedSwap(fleet, vm, pending) ?? ConcludedTakeover(fleet, vm, pending)) is { } concluded) return Finish(vm, pending, concluded);
+        var concluded = ConcludedSwap(fleet, vm, pending) ?? ConcludedTakeover(fleet, vm, pending);
+        if (concluded is not null) return Finish(vm, pending, concluded);
         if (WhyLost(fleet, vm, pending) is { } lost) return Finish(vm, pending, Failed(pending, lost));
         var waited = Waited(fleet, vm, pending);
         return waited < FleetTimes.ActionTimeout(pending.Action.Kind) ? null : Finish(vm, pending, Failed(
@@ -107,6 +108,8 @@ public static class ActionPlanner
     {
         if (pending.Action.Kind == VmActionKind.TakeoverConsent) return null;
         if (TakeoverPlanner.WhyOwnerIsOff(fleet, vm) is { } off) return off;
+        bool moves = pending.Action.Kind is VmActionKind.Swap or VmActionKind.Takeover;
+        if (!moves && vm.Primary != pending.Target) return $"the VM has moved from {pending.Target} to {vm.Primary}";
         var verdict = TakeoverPlanner.MayTry(fleet, vm, saidOff: null);
         return verdict.Allowed && pending.Action.Kind != VmActionKind.Takeover
             ? string.Join("; ", verdict.Reasons) : null;

@@ -70,8 +70,8 @@ public static class TakeoverPlanner
     }
 
     /// <summary>
-    /// Hands the VM back to the host that ran it before, where the one that won it since cannot run it and never did, or
-    /// was never known to (it has no shadow yet): the copy kept there is as good as what was won. Else null.
+    /// Hands the VM back to the host that ran it before, where the one that won it since cannot run it and never did,
+    /// or was never known to (it has no shadow yet): the copy kept there is as good as what was won. Else null.
     /// </summary>
     internal static VmPlan? HandBack(FleetState fleet, VmRecord vm)
     {

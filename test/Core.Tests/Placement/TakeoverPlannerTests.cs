@@ -134,6 +134,19 @@ public sealed class TakeoverPlannerTests
     }
 
     [Fact]
+    public void A_sync_of_a_VM_that_has_moved_meanwhile_ends_and_the_new_pair_is_made()
+    {
+        var fleet = Won().Change(vm => vm with
+        {
+            Action = new PendingAction(
+                new VmAction("sync", VmActionKind.Sync, "test"), A, new Generation(1), FleetBuilder.Start),
+        });
+        fleet.Report("b", FleetBuilder.Primary(generation: 2)).Settle();
+        Assert.Null(fleet.Record().Action);
+        Assert.NotNull(fleet.Record().Shadow);
+    }
+
+    [Fact]
     public void A_takeover_whose_VM_runs_is_done_though_the_agent_never_says_so()
     {
         var fleet = Pair(Automatic).Report("a", FleetBuilder.Primary(guest: GuestState.Dead)).Settle();
