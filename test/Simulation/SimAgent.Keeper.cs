@@ -88,6 +88,7 @@ internal sealed partial class SimAgent
             return status with
             {
                 Guest = GuestState.Standby,
+                GivenUp = shadow.GivenUp,
                 Generation = shadow.Store.Promised > status.Generation ? shadow.Store.Promised : status.Generation,
                 Sync = new SyncStatus { Acknowledged = shadow.Store.Committed },
             };

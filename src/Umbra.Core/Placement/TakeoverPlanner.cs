@@ -70,16 +70,13 @@ public static class TakeoverPlanner
     }
 
     /// <summary>
-    /// Hands the VM back to the host that ran it before, where the one that won it since cannot run it and never did,
-    /// or was never known to (it has no shadow yet): the copy kept there is as good as what was won. Else null.
+    /// Hands the VM back to the host that ran it before, where it died on the one that won it since, which was never
+    /// known to run it (it has no shadow yet): the copy kept there is as good as what was won. Else null.
     /// </summary>
     internal static VmPlan? HandBack(FleetState fleet, VmRecord vm)
     {
         if (vm.Policy.Takeover != TakeoverMode.Automatic || vm.Power != DesiredPower.Running) return null;
-        if (vm.Action is not null || WhyOwnerIsOff(fleet, vm) is not { } reason) return null;
-        // One that is still a shadow has run nothing, so no new shadow can have an epoch of it.
-        bool neverRan = fleet.StatusOn(vm.Primary, vm.Name) is { Role: VmRole.Shadow };
-        if (vm.Shadow is not null && !neverRan) return null;
+        if (vm.Action is not null || vm.Shadow is not null || WhyOwnerIsOff(fleet, vm) is not { } reason) return null;
         foreach (var host in MayGetBack(fleet, vm))
         {
             var next = Claimed(vm, host, $"hand-back-{vm.Ownership.Generation.Value}", out var claim);
@@ -97,18 +94,13 @@ public static class TakeoverPlanner
             && status.Generation.Next == vm.Ownership.Generation);
 
     /// <summary>
-    /// Why the VM's owner does not run it and cannot, by its agent's word under the newest generation; null: it does
-    /// not say so. An agent that has lost its shadow's memory before it ran the VM has nothing to run.
+    /// Why the VM's owner does not run it and will not, by its agent's word under the newest generation; null: it does
+    /// not say so.
     /// </summary>
-    internal static string? WhyOwnerIsOff(FleetState fleet, VmRecord vm)
-    {
-        if (fleet.StatusOn(vm.Primary, vm.Name) is not { } owner) return null;
-        if (owner.Generation != vm.Ownership.Generation) return null;
-        if (owner.Guest == GuestState.Dead) return $"the agent on {vm.Primary} says that the VM's process is gone";
-        return owner is { Role: VmRole.Shadow, Guest: GuestState.Standby or GuestState.Starting }
-            && owner.Sync.Acknowledged == EpochNumber.None
-                ? $"the agent on {vm.Primary} says that it has no complete epoch to run" : null;
-    }
+    internal static string? WhyOwnerIsOff(FleetState fleet, VmRecord vm) =>
+        fleet.StatusOn(vm.Primary, vm.Name) is { Guest: GuestState.Dead } owner
+        && owner.Generation == vm.Ownership.Generation
+            ? $"the agent on {vm.Primary} says that the VM's process is gone" : null;
 
     /// <summary>The consent is in, or refused.</summary>
     internal static VmPlan AfterConsent(
