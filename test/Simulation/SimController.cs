@@ -60,7 +60,7 @@ internal sealed class SimController
         Enter();
         HostState host = _fleet.Host(caller)!;
         host.Clock.Heard(_fleet.Now);
-        if (_world.Bug != PlantedBug.LateReportBelieved && !_orders[caller].Accept(heartbeat)) return AnswerFor(caller);
+        if (!_orders[caller].Accept(heartbeat)) return AnswerFor(caller);
         HeartbeatAnswer answer = AnswerFor(caller);
         host.Report(_fleet.Now, heartbeat.Vms.ToDictionary(static vm => vm.Vm));
         if (heartbeat.SeenRevision == answer.Revision)

@@ -32,9 +32,6 @@ public enum PlantedBug
     /// <summary>A copy of a claim that comes late is taken for a claim of its own, and wins.</summary>
     DuplicatedClaimWins,
 
-    /// <summary>The controller believes reports that are older than what it knows.</summary>
-    LateReportBelieved,
-
     /// <summary>
     /// Whether a lease is over is not looked at again as the guest is let run, though the step before took long.
     /// </summary>

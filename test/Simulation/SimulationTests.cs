@@ -27,7 +27,6 @@ public sealed class SimulationTests
     [InlineData(PlantedBug.LeaseDatedFromAnswer)]
     [InlineData(PlantedBug.StaleGenerationAccepted)]
     [InlineData(PlantedBug.DuplicatedClaimWins)]
-    [InlineData(PlantedBug.LateReportBelieved)]
     [InlineData(PlantedBug.LeaseCheckedTooEarly)]
     [InlineData(PlantedBug.UnacknowledgedPagesForgotten)]
     [InlineData(PlantedBug.UnacknowledgedForgotten)]
