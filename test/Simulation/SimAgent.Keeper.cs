@@ -135,7 +135,7 @@ internal sealed partial class SimAgent
         if (_host.Role == VmRole.None) throw new SimFailureException($"{_host.Name} owns a VM it has nothing of");
         if (word.Generation < _host.Part!.Generation) return;
         if (!_guestGone) Update(word);
-        else if (word.Generation > _host.Part.Generation) _world.StartedAnew(_host);
+        else _host.Part = _host.Part with { Generation = word.Generation };
     }
 
     private void Update(Assignment word)

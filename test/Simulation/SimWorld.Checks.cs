@@ -10,7 +10,6 @@ namespace Umbra.Simulation;
 internal sealed partial class SimWorld
 {
     private bool _lost;
-    private bool _startedAnew;
 
     /// <summary>After every step of an agent: its shadow is some epoch, byte for byte.</summary>
     public void Check(SimHost host)
@@ -50,17 +49,6 @@ internal sealed partial class SimWorld
     /// <summary>A host is taken as proven off: it is.</summary>
     public void CheckIsOff(HostId host) =>
         Require(!_hosts.Any(h => h.Id == host && h.Runs), $"{host} runs the VM, and was proven not to");
-
-    /// <summary>
-    /// The agent of a dead VM is told a newer generation of its own host, which the product takes for a person's word
-    /// to start the VM anew from its disks. After its own claim, won as the guest died, nobody had said so: a gap of
-    /// the product that ends the run here.
-    /// </summary>
-    public void StartedAnew(SimHost host)
-    {
-        Trace($"{host.Name}: would start the VM anew from its disks");
-        _startedAnew = true;
-    }
 
     /// <summary>A copy is about to be destroyed: it is not the last that has what was acknowledged.</summary>
     public void CheckMayGo(SimHost copy)
@@ -136,11 +124,11 @@ internal sealed partial class SimWorld
 
     // All hosts are gone that had it: the guest died, and there was no complete shadow at that time. A winner that ran
     // it and died before its first epoch leaves the copy before the swap at most, which is a person's to choose.
-    private bool IsLost() => _startedAnew || (
+    private bool IsLost() =>
         !_hosts.Any(h => h.Guest is { Alive: true }
             && !(h.Agent?.Source is { IsYielded: true } && Primary.Guest is { Alive: false }))
         && _hosts.All(h => h.Role != VmRole.Shadow
-            || (h.Agent?.Shadow is { } shadow && shadow.Store.Committed == EpochNumber.None)));
+            || (h.Agent?.Shadow is { } shadow && shadow.Store.Committed == EpochNumber.None));
 
     private string Pending() => string.Join("; ", _hosts.Select(h =>
         $"{h.Name}: {h.Role} {h.Part?.Generation}, guest "

@@ -112,6 +112,22 @@ internal sealed partial class VmKeeper
         _fleet.UrgentChange();
     }
 
+    // A claim of this host's own that was won as the VM died: it is dead under that generation, and a takeover may
+    // begin only once this agent says so.
+    private void RaiseDead(Assignment want)
+    {
+        if (_dead is not { } dead || want.Generation <= dead.Assignment.Generation) return;
+        VmRecord raised = dead with { Assignment = dead.Assignment with { Generation = want.Generation } };
+        if (raised.Write(_paths) is { } error)
+        {
+            _services.Report("agent.record-failed", _vm, error.Message);
+            return;
+        }
+
+        _dead = raised;
+        _fleet.UrgentChange();
+    }
+
     private async Task RemoveDeadAsync()
     {
         await LeftProcess.KillAsync(_dead!, _services.BootId);

@@ -227,12 +227,11 @@ internal sealed partial class VmKeeper : IAsyncDisposable
             return;
         }
 
-        // A dead VM is started again by a person's word, which switches it off or raises the generation, and not
-        // before: its shadow may be the better copy.
+        // A dead VM is started again by a person's word, which switches it off first, and not before: its shadow may be
+        // the better copy.
         if (want.Power == DesiredPower.Stopped) ForgetDead(want);
-        if (want.Power == DesiredPower.Stopped || (_dead is { } dead
-            && want.Generation <= dead.Assignment.Generation)) return;
-        await StartAsync(want);
+        else if (_dead is not null) RaiseDead(want);
+        if (want.Power != DesiredPower.Stopped && _dead is null) await StartAsync(want);
     }
 
     private async Task GoOnAsync(PrimaryVm vm, Assignment want)
