@@ -69,7 +69,8 @@ public static class AgentProcess
         });
         var services = new AgentServices(
             options.Name, paths, bootId, controller, new PairTransport(identity), guard,
-            events, log) { Tracker = options.Tracker, DriftCalibration = options.DriftCalibration };
+            events, log)
+        { Tracker = options.Tracker, DriftCalibration = options.DriftCalibration };
         await using var fleet = new VmFleet((vm, all) => new VmKeeper(vm, services, all));
         await using var listener = new PairListener(
             options.ListenEndpoint, services.Transport, services.Codec, fleet.Accepted, log);

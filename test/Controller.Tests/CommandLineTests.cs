@@ -305,7 +305,10 @@ public sealed class CommandLineTests
         State = DriftWatchState.Watching, Reason = "every second is weighed",
         Kpis =
         [
-            new KpiDrift { Kpi = "disk.latency", Score = score, Form = DriftForm.LevelUp, Explanation = "disk.latency is up" },
+            new KpiDrift
+            {
+                Kpi = "disk.latency", Score = score, Form = DriftForm.LevelUp, Explanation = "disk.latency is up",
+            },
         ],
     };
 

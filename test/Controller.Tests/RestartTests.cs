@@ -85,7 +85,9 @@ public sealed class RestartTests
         using var directory = new TemporaryDirectory();
         var record = Record("v") with
         {
-            Shadow = new HostId("b"), Lease = TimeSpan.FromSeconds(5), Attach = new AttachTarget(42, "/q", null),
+            Shadow = new HostId("b"),
+            Lease = TimeSpan.FromSeconds(5),
+            Attach = new AttachTarget(42, "/q", null),
             Action = new PendingAction(
                 new VmAction("x", VmActionKind.Swap, "why"), new HostId("a"), new Generation(1),
                     DateTimeOffset.UnixEpoch),

@@ -17,7 +17,8 @@ public static class ResultTable
         Row("epochs", report.Epochs is null ? null : $"{report.Epochs} every {report.IntervalMs:0} ms");
         Row("pause", report.PauseMs is not { } pause
             ? null
-            : $"mean {pause.Mean:0.00} ms, median {pause.P50:0.00}, 99th percentile {pause.P99:0.00}, of {pause.Epochs} epochs");
+            : $"mean {pause.Mean:0.00} ms, median {pause.P50:0.00}, 99th percentile {pause.P99:0.00}, "
+                + $"of {pause.Epochs} epochs");
         Row("  of which", report.PausePhasesMs is not { } phases
             ? null
             : $"stop {phases.Stop:0.00}, scan and copy {phases.ScanCopy:0.00}, "

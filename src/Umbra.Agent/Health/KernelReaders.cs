@@ -66,7 +66,9 @@ public sealed class SensorReader(string root, TimeSpan period, TimeSpan deadline
 
     private static bool IsWantedDirectory(string path) => path.Split('/') switch
     {
-        [_, ""] => true, [_, "thermal_throttle", ""] => true, _ => false,
+        [_, ""] => true,
+        [_, "thermal_throttle", ""] => true,
+        _ => false,
     };
 }
 

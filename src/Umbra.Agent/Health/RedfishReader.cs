@@ -121,7 +121,8 @@ public sealed class RedfishReader : IHealthReader
             bool isTls = e.InnerException is System.Security.Authentication.AuthenticationException;
             return new Page(null, null, isTls
                 ? "the certificate of the Redfish service is not the one pinned, or not trusted"
-                : "the Redfish service does not answer: " + why) { IsSilent = true, IsRefusal = isTls };
+                : "the Redfish service does not answer: " + why)
+            { IsSilent = true, IsRefusal = isTls };
         }
         catch (Exception e) when (e is IOException
             || (e is OperationCanceledException && !stop.IsCancellationRequested))

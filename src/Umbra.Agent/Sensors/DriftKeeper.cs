@@ -11,8 +11,8 @@ using Umbra.Linux.Files;
 namespace Umbra.Agent.Sensors;
 
 /// <summary>
-/// Keeps the drift watch of one VM's pair at the shadow's agent, with its baseline on disk, so that neither this agent's
-/// end nor the primary's trouble ends it. Thread-safe.
+/// Keeps the drift watch of one VM's pair at the shadow's agent, with its baseline on disk, so that neither this
+/// agent's end nor the primary's trouble ends it. Thread-safe.
 /// </summary>
 internal sealed class DriftKeeper : IKpiSink
 {

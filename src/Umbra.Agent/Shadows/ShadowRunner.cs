@@ -118,7 +118,9 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
         };
         return status with
         {
-            Results = [.. earlier, .. _results.All], Kpis = _paired.AddTo(_kpis.Status), Drift = _drift.Status(),
+            Results = [.. earlier, .. _results.All],
+            Kpis = _paired.AddTo(_kpis.Status),
+            Drift = _drift.Status(),
         };
     }
 
@@ -335,8 +337,12 @@ internal sealed partial class ShadowRunner : IShadowEffects, IAsyncDisposable
 
     private Assignment Owner(Generation generation, Standby standby) => _assignment with
     {
-        Role = VmRole.Primary, Generation = generation, Vm = standby.Definition, Peer = null,
-            PeerEndpoint = null, Action = null,
+        Role = VmRole.Primary,
+        Generation = generation,
+        Vm = standby.Definition,
+        Peer = null,
+        PeerEndpoint = null,
+        Action = null,
     };
 
     private VmRecord RecordOf(Assignment assignment) => new()

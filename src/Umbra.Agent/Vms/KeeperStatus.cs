@@ -71,7 +71,8 @@ internal static class KeeperStatus
             Kpis = primary.Kpis,
             Sync = (status?.Sync ?? new SyncStatus()) with
             {
-                Tracker = runner?.Tracker ?? "", TrackerReason = runner?.TrackerReason ?? "",
+                Tracker = runner?.Tracker ?? "",
+                TrackerReason = runner?.TrackerReason ?? "",
                 Brakes = runner?.Brakes ?? 0,
             },
             Results = [.. results, .. runner?.Results ?? []],

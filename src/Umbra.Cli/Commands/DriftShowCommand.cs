@@ -43,8 +43,8 @@ internal static class DriftShowCommand
     }
 
     /// <summary>
-    /// Values from 0 to <paramref name="top"/> as a line of blocks, the newest at the right; several values that share a
-    /// block show their largest.
+    /// Values from 0 to <paramref name="top"/> as a line of blocks, the newest at the right; several values that share
+    /// a block show their largest.
     /// </summary>
     internal static string Chart(IReadOnlyList<double> values, double top)
     {
@@ -66,9 +66,12 @@ internal static class DriftShowCommand
     private static IRenderable Render(DecisionView view)
     {
         var parts = new List<IRenderable> { Chart(view) };
-        if (view.Drift is not { } drift)
-            parts.Add(Line("nothing is heard of the drift watch (it is at the shadow's agent)"));
-        else parts.Add(drift.Kpis.Count > 0 ? Kpis(drift, drift.Kpis.Count) : Line($"{Text.Word(drift.State)}: {drift.Reason}"));
+        parts.Add(view.Drift switch
+        {
+            null => Line("nothing is heard of the drift watch (it is at the shadow's agent)"),
+            { Kpis.Count: 0 } drift => Line($"{Text.Word(drift.State)}: {drift.Reason}"),
+            { } drift => Kpis(drift, drift.Kpis.Count),
+        });
         return new Rows(parts);
     }
 

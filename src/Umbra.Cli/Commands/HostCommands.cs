@@ -14,7 +14,8 @@ internal static class HostCommands
 
     public static Command Create()
     {
-        var command = new UmbraCommand("host", "Hosts of the fleet", "host list", "host token", "host cordon a --reason fan");
+        var command = new UmbraCommand(
+            "host", "Hosts of the fleet", "host list", "host token", "host cordon a --reason fan");
         command.Subcommands.Add(CreateList());
         command.Subcommands.Add(CreateShow());
         command.Subcommands.Add(CreateToken());

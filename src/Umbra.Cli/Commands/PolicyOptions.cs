@@ -52,7 +52,8 @@ internal static class PolicyOptions
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Option> All { get; } =
     [
-        Interval, IntervalMin, IntervalMax, PauseBudget, Takeover, Lease, ThresholdLow, ReferenceCache, DiskLog, ResyncRate,
+        Interval, IntervalMin, IntervalMax, PauseBudget, Takeover, Lease, ThresholdLow, ReferenceCache, DiskLog,
+        ResyncRate,
         KnownGood, Swap,
     ];
 

@@ -5,8 +5,8 @@ using Umbra.Core.Health;
 namespace Umbra.Core.Api;
 
 /// <summary>
-/// GET <c>/api/v1/vms/NAME/decision</c>, and the answer to <c>POST .../approve</c>: what is decided about a VM's hardware
-/// and what that rests on.
+/// GET <c>/api/v1/vms/NAME/decision</c>, and the answer to <c>POST .../approve</c>: what is decided about a VM's
+/// hardware and what that rests on.
 /// </summary>
 public sealed record DecisionView
 {

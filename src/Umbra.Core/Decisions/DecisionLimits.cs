@@ -3,7 +3,9 @@ namespace Umbra.Core.Decisions;
 /// <summary>The bounds within which VMs are moved off suspected hardware without a person.</summary>
 public static class DecisionLimits
 {
-    /// <summary>Weight of suspicion from which a VM is moved: a drift verdict, or hardware evidence that equals it.</summary>
+    /// <summary>
+    /// Weight of suspicion from which a VM is moved: a drift verdict, or hardware evidence that equals it.
+    /// </summary>
     public const double SwapWeight = 1;
 
     /// <summary>Weight from which epochs come faster, a hint apart.</summary>
@@ -14,12 +16,14 @@ public static class DecisionLimits
     /// </summary>
     public const double NoBetterShare = 0.5;
 
-    /// <summary>A shadow whose newest epoch is older than so many of the policy's maximum intervals is not fresh.</summary>
+    /// <summary>
+    /// A shadow whose newest epoch is older than so many of the policy's maximum intervals is not fresh.
+    /// </summary>
     public const double StaleIntervals = 2;
 
     /// <summary>
-    /// A VM that was just moved by suspicion is not moved by it again for this long: its new baseline is not learnt yet,
-    /// and two hosts that suspect each other in turn would throw it to and fro.
+    /// A VM that was just moved by suspicion is not moved by it again for this long: its new baseline is not learnt
+    /// yet, and two hosts that suspect each other in turn would throw it to and fro.
     /// </summary>
     public static readonly TimeSpan CoolDown = TimeSpan.FromMinutes(10);
 
@@ -30,8 +34,8 @@ public static class DecisionLimits
     public static readonly TimeSpan StormWindow = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// So many hosts suspected within the window look like a shared cause (power, cooling, the network, a bad update) in
-    /// a small fleet; see <see cref="StormShare"/>.
+    /// So many hosts suspected within the window look like a shared cause (power, cooling, the network, a bad update)
+    /// in a small fleet; see <see cref="StormShare"/>.
     /// </summary>
     public const int StormHostsMin = 3;
 

@@ -1,6 +1,8 @@
 namespace Umbra.Core.Decisions;
 
-/// <summary>What speaks against the hardware under one copy of a VM, drift and hardware health weighed together.</summary>
+/// <summary>
+/// What speaks against the hardware under one copy of a VM, drift and hardware health weighed together.
+/// </summary>
 /// <param name="Weight">
 /// 0: nothing; <see cref="DecisionLimits.SwapWeight"/>: enough to leave it. Never negative, never not a number.
 /// </param>

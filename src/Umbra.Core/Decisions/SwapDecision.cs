@@ -31,8 +31,8 @@ public readonly record struct SwapVerdict(SwapStep Step, string Reason);
 
 /// <summary>
 /// Decides whether a VM leaves its hardware. A wrong hint costs some bandwidth, a wrong swap a blackout, a swap onto
-/// worse hardware the VM: so a hint only makes epochs come faster, a verdict moves the VM, and nothing moves it where it
-/// would be no better off.
+/// worse hardware the VM: so a hint only makes epochs come faster, a verdict moves the VM, and nothing moves it where
+/// it would be no better off.
 /// </summary>
 public static class SwapDecision
 {
@@ -81,8 +81,8 @@ public static class SwapDecision
             return Ask($"{inputs.SuspectedHosts} of {inputs.FleetHosts} hosts are suspected at once: that looks like a "
                 + "shared cause, and moving would not help");
         if (inputs.SinceLastSwap is { } since && since < DecisionLimits.CoolDown)
-            return Ask($"it was moved {Seconds(since)} ago, and moves by itself again {Seconds(DecisionLimits.CoolDown)} "
-                + "after that");
+            return Ask($"it was moved {Seconds(since)} ago, and moves by itself again "
+                + $"{Seconds(DecisionLimits.CoolDown)} after that");
         return null;
 
         SwapVerdict Ask(string why) => new(SwapStep.AskPerson, $"{why}: {inputs.Primary.Explanation}");

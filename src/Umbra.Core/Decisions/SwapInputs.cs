@@ -14,12 +14,14 @@ public sealed record SwapInputs
     /// <summary>What speaks against the shadow's.</summary>
     public required Suspicion Shadow { get; init; }
 
-    /// <summary>Why the VM cannot be swapped at all at present (no shadow, host unheard, cordoned); null: it can.</summary>
+    /// <summary>
+    /// Why the VM cannot be swapped at all at present (no shadow, host unheard, cordoned); null: it can.
+    /// </summary>
     public string? Obstacle { get; init; }
 
     /// <summary>
-    /// Whether <see cref="Obstacle"/> is one that epochs and a moment's patience remove: a shadow that is being seeded, a
-    /// standby that is being started.
+    /// Whether <see cref="Obstacle"/> is one that epochs and a moment's patience remove: a shadow that is being seeded,
+    /// a standby that is being started.
     /// </summary>
     public bool ObstaclePasses { get; init; }
 
@@ -38,7 +40,9 @@ public sealed record SwapInputs
     /// <summary>Swaps by suspicion under way in the fleet.</summary>
     public int SwapsUnderWay { get; init; }
 
-    /// <summary>Hosts that came under suspicion within <see cref="DecisionLimits.StormWindow"/>, this VM's included.</summary>
+    /// <summary>
+    /// Hosts that came under suspicion within <see cref="DecisionLimits.StormWindow"/>, this VM's included.
+    /// </summary>
     public int SuspectedHosts { get; init; }
 
     /// <summary>Hosts of the fleet that are heard.</summary>

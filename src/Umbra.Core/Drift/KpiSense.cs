@@ -1,8 +1,8 @@
 namespace Umbra.Core.Drift;
 
 /// <summary>
-/// What a KPI says of hardware. The canaries, waits and round trips are the same work on both sides and cost more on worse
-/// hardware. The others move with what the guest does: they are shown, and move no VM.
+/// What a KPI says of hardware. The canaries, waits and round trips are the same work on both sides and cost more on
+/// worse hardware. The others move with what the guest does: they are shown, and move no VM.
 /// </summary>
 public static class KpiSense
 {

@@ -12,7 +12,9 @@ public sealed class LiveDrift
     /// <summary>Time between samples.</summary>
     public static readonly TimeSpan Sampling = TimeSpan.FromSeconds(1);
 
-    /// <summary>Seconds of calibration unless somebody says otherwise: longer than most of a host's own rhythms.</summary>
+    /// <summary>
+    /// Seconds of calibration unless somebody says otherwise: longer than most of a host's own rhythms.
+    /// </summary>
     public const int CalibrationDefault = 900;
 
     private static readonly string[] Kpis = [.. Kpi.All];

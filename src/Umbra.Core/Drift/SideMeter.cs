@@ -9,7 +9,9 @@ namespace Umbra.Core.Drift;
 /// <param name="baseline">The KPI's baseline.</param>
 public sealed class SideMeter(KpiBaseline baseline)
 {
-    /// <summary>Half-life of "recent", samples: long enough that an ordinary wave of load does not hide who is worse.</summary>
+    /// <summary>
+    /// Half-life of "recent", samples: long enough that an ordinary wave of load does not hide who is worse.
+    /// </summary>
     public const double HalfLifeSamples = 60;
 
     // The mean square of what is above the median is a half for a bell curve that has not moved.
@@ -30,7 +32,9 @@ public sealed class SideMeter(KpiBaseline baseline)
         Update(baseline.Shadow, shadow, ref _shadow);
     }
 
-    /// <summary>Whom a drift speaks against: the side that got worse more, or neither when both are as usual or better.</summary>
+    /// <summary>
+    /// Whom a drift speaks against: the side that got worse more, or neither when both are as usual or better.
+    /// </summary>
     public DriftSide Against() =>
         Math.Max(_primary, _shadow) < WorseMin ? DriftSide.Neither
         : _primary >= _shadow ? DriftSide.Primary : DriftSide.Shadow;

@@ -158,7 +158,8 @@ public sealed partial class ShadowStore
         };
         return Save(_metadata with
         {
-            State = state, BootToken = _media.BootToken,
+            State = state,
+            BootToken = _media.BootToken,
             Held = state == StoreState.DisksOnly ? _metadata.Held : [],
         });
     }

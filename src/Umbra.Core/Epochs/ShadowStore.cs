@@ -189,7 +189,9 @@ public sealed partial class ShadowStore
             // From here on RAM and disks are written to before the epoch is whole.
             CallOutcome outcome = Save(_metadata with
             {
-                State = StoreState.Incomplete, Held = [], BootToken = _media.BootToken,
+                State = StoreState.Incomplete,
+                Held = [],
+                BootToken = _media.BootToken,
             });
             if (!outcome.Succeeded) return StoreOutcome.Storage(outcome);
         }

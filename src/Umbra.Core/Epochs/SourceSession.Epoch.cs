@@ -269,7 +269,10 @@ public sealed partial class SourceSession
         _unacknowledged = new CutEpoch(
             _cutReport! with
             {
-                Digest = digest, Pages = _writer.Pages, RawBytes = _writer.RawBytes, WireBytes = _writer.WireBytes,
+                Digest = digest,
+                Pages = _writer.Pages,
+                RawBytes = _writer.RawBytes,
+                WireBytes = _writer.WireBytes,
             },
             _configuration);
         _rawBytes += _writer.RawBytes;

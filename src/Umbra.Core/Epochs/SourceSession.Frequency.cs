@@ -49,7 +49,8 @@ public sealed partial class SourceSession
         {
             double drift = notice.Weight / 1000.0;
             if (notice.Hint) drift = Math.Max(drift, HazardModel.HintWeight);
-            if (drift >= weight) (weight, why) = (drift, notice.Explanation.Length > 0 ? notice.Explanation : "a hint of drift");
+            string said = notice.Explanation.Length > 0 ? notice.Explanation : "a hint of drift";
+            if (drift >= weight) (weight, why) = (drift, said);
         }
 
         if (!_frequency.Update(_policy, weight, why, _pauses.Mean, now)) return;

@@ -1,9 +1,9 @@
 namespace Umbra.Core.Frequency;
 
 /// <summary>
-/// The rate at which a host is taken to fail, from what speaks against it. It is no forecast but the price that is put on
-/// losing what was not synced: nobody knows how long a part lasts that has begun to go, so a hint is treated as if the
-/// end were seconds away, and a verdict as if it were now.
+/// The rate at which a host is taken to fail, from what speaks against it. It is no forecast but the price that is put
+/// on losing what was not synced: nobody knows how long a part lasts that has begun to go, so a hint is treated as if
+/// the end were seconds away, and a verdict as if it were now.
 /// </summary>
 public static class HazardModel
 {

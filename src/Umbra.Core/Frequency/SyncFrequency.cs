@@ -4,8 +4,8 @@ using Umbra.Core.Api;
 namespace Umbra.Core.Frequency;
 
 /// <summary>
-/// How long to wait between epochs. The interval that loses least is <c>sqrt(2 C / lambda)</c> for a cost C of each sync
-/// and a hazard rate lambda (Young 1974, Daly 2006), within the policy's bounds. It shrinks at once when something
+/// How long to wait between epochs. The interval that loses least is <c>sqrt(2 C / lambda)</c> for a cost C of each
+/// sync and a hazard rate lambda (Young 1974, Daly 2006), within the policy's bounds. It shrinks at once when something
 /// speaks against the primary's hardware, and grows back slowly once that is over.
 /// </summary>
 public sealed class SyncFrequency

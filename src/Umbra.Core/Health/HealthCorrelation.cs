@@ -67,7 +67,9 @@ public static class HealthCorrelation
         if (entry.Kind == ComponentKind.Reader) return 0;
         double weight = entry.Severity switch
         {
-            HealthSeverity.Critical => CriticalWeight, HealthSeverity.Warning => WarningWeight, _ => 0,
+            HealthSeverity.Critical => CriticalWeight,
+            HealthSeverity.Warning => WarningWeight,
+            _ => 0,
         };
         double halves = Math.Max(0, (now - entry.Time) / HalfLife);
         double decayed = weight * Math.Pow(2, -halves);

@@ -140,7 +140,9 @@ public sealed class HealthEdges(HostId host, string source)
     {
         string word = level switch
         {
-            HealthLevel.Critical => "critical", HealthLevel.Warning => "not as it should be", _ => "well",
+            HealthLevel.Critical => "critical",
+            HealthLevel.Warning => "not as it should be",
+            _ => "well",
         };
         string value = reading.Value is { } number ? $": {HealthText.Format(number)} {reading.Unit}".TrimEnd() : "";
         string detail = reading.Detail.Length > 0 ? $" ({reading.Detail})" : "";

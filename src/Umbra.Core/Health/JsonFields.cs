@@ -62,7 +62,9 @@ internal static class JsonFields
     public static bool? Flag(this JsonElement element, params ReadOnlySpan<string> names) =>
         element.At(names)?.ValueKind switch
         {
-            JsonValueKind.True => true, JsonValueKind.False => false, _ => null,
+            JsonValueKind.True => true,
+            JsonValueKind.False => false,
+            _ => null,
         };
 
     /// <summary>The first elements of the array at the path; none when it is none.</summary>

@@ -49,7 +49,7 @@ public static class AssignmentPlanner
     public static bool IsKnownToRun(FleetState fleet, VmRecord vm) =>
         IsHeard(fleet, vm.Primary)
         && fleet.StatusOn(vm.Primary, vm.Name) is
-            { Role: VmRole.Primary, Guest: GuestState.Running or GuestState.Paused } status
+        { Role: VmRole.Primary, Guest: GuestState.Running or GuestState.Paused } status
         && status.Generation == vm.Ownership.Generation;
 
     /// <summary>Whether the host has the VM's shadow, or an old one, by its agent's word.</summary>

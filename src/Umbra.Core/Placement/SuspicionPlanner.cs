@@ -36,7 +36,9 @@ public static class SuspicionPlanner
         };
     }
 
-    /// <summary>What is to be done with the VM; null: it is not for the planner to say while it is off or leaving.</summary>
+    /// <summary>
+    /// What is to be done with the VM; null: it is not for the planner to say while it is off or leaving.
+    /// </summary>
     public static SwapVerdict? Look(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
     {
         if (vm.Deleting || vm.Power != DesiredPower.Running || !vm.Policy.Enabled) return null;

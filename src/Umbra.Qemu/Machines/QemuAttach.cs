@@ -57,7 +57,8 @@ public static class QemuAttach
                 Machine = ProtectionChecks.MachineName(machine.Value),
                 Revision = 0,
             },
-            BridgeOfTap) with { Revision = 1 };
+            BridgeOfTap) with
+        { Revision = 1 };
         vm = vm with { ExtraArguments = WithAddresses(vm) };
         string[] refusals =
         [

@@ -59,7 +59,8 @@ public sealed class SwapDecisionTests
     [InlineData(3, 30, SwapStep.AskPerson)]
     [InlineData(9, 100, SwapStep.Swap)]
     [InlineData(10, 100, SwapStep.AskPerson)]
-    public void Many_hosts_suspected_at_once_are_a_shared_cause_and_a_person_is_asked(int hosts, int fleet, SwapStep step)
+    public void Many_hosts_suspected_at_once_are_a_shared_cause_and_a_person_is_asked(
+        int hosts, int fleet, SwapStep step)
     {
         var inputs = Clear with { SuspectedHosts = hosts, FleetHosts = fleet };
         Assert.Equal(step, Decide(inputs));

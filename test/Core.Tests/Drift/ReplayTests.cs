@@ -37,7 +37,8 @@ public sealed class ReplayTests(ITestOutputHelper output)
         int cells = (item.Series.SampleAt(first.Time) + 1) * item.Series.Kpis.Count;
         var cut = item.Series with
         {
-            Primary = item.Series.Primary[..cells], Shadow = item.Series.Shadow[..cells],
+            Primary = item.Series.Primary[..cells],
+            Shadow = item.Series.Shadow[..cells],
         };
         var again = DriftReplay.TryRun(cut, item.CalibrationEnd, out _)!;
         Assert.Equal(first, again.Alarms[^1]);

@@ -77,7 +77,11 @@ public sealed class SyncFrequencyTests
         var tight = Policy with { IntervalMin = TimeSpan.FromMilliseconds(400) };
         _frequency.Update(tight, 1, "disk", Cost, TimeSpan.Zero);
         Assert.Equal(400, _frequency.Interval.TotalMilliseconds, 1);
-        var slow = tight with { Interval = TimeSpan.FromMilliseconds(100), IntervalMin = TimeSpan.FromMilliseconds(50) };
+        var slow = tight with
+        {
+            Interval = TimeSpan.FromMilliseconds(100),
+            IntervalMin = TimeSpan.FromMilliseconds(50),
+        };
         _frequency.Update(slow, 0, "", Cost, TimeSpan.FromSeconds(1));
         Assert.Equal(100, _frequency.Interval.TotalMilliseconds, 1);
     }

@@ -121,10 +121,10 @@ internal sealed class FleetBuilder
     public static VmStatus Primary(
         string name = "v", ulong generation = 1, GuestState guest = GuestState.Running, VmDefinition? definition = null,
         params VmActionResult[] results) => new()
-    {
-        Vm = new VmId(name), Role = VmRole.Primary, Generation = new Generation(generation), Guest = guest,
-        Protection = ProtectionState.Protected, Reason = "epochs flow", Definition = definition, Results = results,
-    };
+        {
+            Vm = new VmId(name), Role = VmRole.Primary, Generation = new Generation(generation), Guest = guest,
+            Protection = ProtectionState.Protected, Reason = "epochs flow", Definition = definition, Results = results,
+        };
 
     public static VmStatus Shadow(
         string name = "v", ulong generation = 1, ulong epoch = 7, params VmActionResult[] results) =>

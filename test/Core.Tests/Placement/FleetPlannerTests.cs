@@ -44,8 +44,11 @@ public sealed class FleetPlannerTests
     public void A_VM_that_its_host_does_not_get_to_run_says_why()
     {
         var fleet = Three().Vm("v", "a").Settle();
-        fleet.Report("a", FleetBuilder.Primary() with { Guest = GuestState.Starting,
-            Reason = "no such kernel" }).Settle();
+        fleet.Report("a", FleetBuilder.Primary() with
+        {
+            Guest = GuestState.Starting,
+            Reason = "no such kernel"
+        }).Settle();
         var (state, reason) = FleetViews.ProtectionOf(fleet.Fleet, fleet.Record());
         Assert.Equal((ProtectionState.Unprotected, "a does not get it to run: no such kernel"), (state, reason));
     }

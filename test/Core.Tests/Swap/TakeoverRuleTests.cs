@@ -16,7 +16,8 @@ public sealed class TakeoverRuleTests
 
     private static TakeoverEvidence Expired => Nothing with
     {
-        Lease = TimeSpan.FromSeconds(5), ControllerSilence = s_wait,
+        Lease = TimeSpan.FromSeconds(5),
+        ControllerSilence = s_wait,
         Consent = new TakeoverConsent(new Generation(4), s_wait),
     };
 
@@ -75,7 +76,9 @@ public sealed class TakeoverRuleTests
     {
         TakeoverVerdict verdict = TakeoverRule.Decide(Nothing with
         {
-            ShadowEpoch = EpochNumber.None, ReportedDead = new Generation(4), SaidOffByPerson = new HostId("a"),
+            ShadowEpoch = EpochNumber.None,
+            ReportedDead = new Generation(4),
+            SaidOffByPerson = new HostId("a"),
         });
         Assert.False(verdict.Allowed);
     }

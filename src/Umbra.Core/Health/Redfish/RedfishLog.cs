@@ -27,7 +27,9 @@ internal static class RedfishLog
             Kind = kind == ComponentKind.Host ? ComponentNames.KindOf(message) : kind,
             Severity = IsOver(page) ? HealthSeverity.Info : severity switch
             {
-                "Critical" => HealthSeverity.Critical, "Warning" => HealthSeverity.Warning, _ => HealthSeverity.Info,
+                "Critical" => HealthSeverity.Critical,
+                "Warning" => HealthSeverity.Warning,
+                _ => HealthSeverity.Info,
             },
             Message = message,
         };
@@ -38,6 +40,7 @@ internal static class RedfishLog
 
     private static string NameOf(ComponentKind kind) => kind switch
     {
-        ComponentKind.PowerSupply => "power supply", _ => kind.ToString().ToLowerInvariant(),
+        ComponentKind.PowerSupply => "power supply",
+        _ => kind.ToString().ToLowerInvariant(),
     };
 }

@@ -194,6 +194,8 @@ internal static class RedfishResources
 
     private static string UnitOf(string unit) => unit switch
     {
-        "Cel" => "C", "Percent" => "%", _ => unit,
+        "Cel" => "C",
+        "Percent" => "%",
+        _ => unit,
     };
 }

@@ -27,7 +27,9 @@ public static class SmartReadings
             HealthSeverity.Critical);
         Add(report, drive, "life used", smart.PercentageUsed, "%", smart.PercentageUsed switch
         {
-            >= LifeUsedCritical => HealthLevel.Critical, >= LifeUsedWarning => HealthLevel.Warning, _ => HealthLevel.Ok,
+            >= LifeUsedCritical => HealthLevel.Critical,
+            >= LifeUsedWarning => HealthLevel.Warning,
+            _ => HealthLevel.Ok,
         }, null);
         Add(report, drive, "spare left", smart.AvailableSpare, "%",
             smart.AvailableSpare <= smart.AvailableSpareThreshold ? HealthLevel.Critical : HealthLevel.Ok, null);
