@@ -86,6 +86,13 @@ public sealed class LabHost
     /// </summary>
     public async Task RebootAsync()
     {
+        await PowerOffAsync();
+        PowerOn();
+    }
+
+    /// <summary>The first half of <see cref="RebootAsync"/>: nothing of the host runs, what was in memory is gone.</summary>
+    public async Task PowerOffAsync()
+    {
         string[] ids = [.. Processes()];
         if (ids.Length > 0) ShellCommand.TryRun("kill", ["-KILL", .. ids]);
         await Wait.UntilAsync(
@@ -93,6 +100,11 @@ public sealed class LabHost
         foreach (string directory in Directory.EnumerateDirectories(MemoryDirectory))
             Directory.Delete(directory, recursive: true);
         foreach (string file in Directory.EnumerateFiles(MemoryDirectory)) File.Delete(file);
+    }
+
+    /// <summary>The second half: another boot, and its agent.</summary>
+    public void PowerOn()
+    {
         File.WriteAllText(BootIdPath, Guid.NewGuid() + "\n");
         StartAgent();
     }

@@ -50,8 +50,11 @@ public sealed class FaultBed : IAsyncDisposable
     /// <summary>Commands to the guest.</summary>
     public GuestConsole Console { get; private set; } = null!;
 
-    /// <summary>A kill test's number of kills.</summary>
-    public static int Count(int quick) => IsLong ? 20 : quick;
+    /// <summary>How often a fault is made in a long run.</summary>
+    public const int CountMax = 20;
+
+    /// <summary>How often it is made in this run.</summary>
+    public static int Count(int quick) => IsLong ? CountMax : quick;
 
     /// <summary>Begins a test: everything is there and well, or the test is skipped with the reason.</summary>
     public async Task BeginAsync()
@@ -170,7 +173,7 @@ public sealed class FaultBed : IAsyncDisposable
             Environment.GetEnvironmentVariable("UMBRA_SEED"), CultureInfo.InvariantCulture, out int asked)
             ? asked
             : Random.Shared.Next();
-        Say($"seed {seed}");
+        Say($"seed {seed}; {count} of {CountMax} times{(count < CountMax ? " (UMBRA_LONG=1: all)" : "")}");
         var random = new Random(seed);
         for (int i = 0; i < count; i++)
         {

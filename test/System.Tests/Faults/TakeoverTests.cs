@@ -18,6 +18,8 @@ public sealed class TakeoverTests(FaultBed bed)
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(2);
 
     /// <summary>A test's own faults are gaps by intent; the figure is in the output.</summary>
+    private const int ExitRefused = 4;
+
     private static readonly TimeSpan GapMax = FaultBed.Patience;
 
     [Fact]
@@ -29,6 +31,35 @@ public sealed class TakeoverTests(FaultBed bed)
         string said = refused.Output + refused.Error;
         FaultBed.Say(said.Trim());
         Assert.Contains("does not say that the VM's process is gone", said, StringComparison.Ordinal);
+        await bed.EndAsync(GapMax);
+    }
+
+    [Fact]
+    public async Task A_host_that_lost_its_power_is_taken_over_by_a_persons_word_that_names_it()
+    {
+        await bed.BeginAsync();
+        VmView before = await bed.ViewAsync();
+        LabHost dead = bed.Lab.Host(before.Primary);
+        await dead.PowerOffAsync();
+        await Wait.UntilAsync(
+            "the host to be known as silent",
+            async () => (await bed.Fleet.FleetAsync()).Hosts.Single(h => h.Name == before.Primary) is { Alive: false },
+            FaultBed.Patience, bed.Lab.Diagnosis);
+        HostId other = bed.Lab.Hosts.First(h => h.Name != before.Primary).Name;
+        foreach (string[] word in new string[][] { [], ["--confirm-off", other.Value] })
+        {
+            CommandResult refused = await bed.Lab.TryUmbraAsync(["takeover", FaultBed.Vm.Value, .. word]);
+            FaultBed.Say(refused.Error.Trim());
+            Assert.Equal(ExitRefused, refused.ExitCode);
+            Assert.Empty(await Copies.RunningAsync(bed.Lab, TimeSpan.FromMilliseconds(200)));
+        }
+
+        CommandResult done = await bed.Lab.TryUmbraAsync(
+            "takeover", FaultBed.Vm.Value, "--confirm-off", before.Primary.Value);
+        Assert.True(done.ExitCode == 0, done.Output + done.Error);
+        await IsTakenOverAsync(before);
+        dead.PowerOn();
+        await bed.WaitAsync("to have lost its old copy", static vm => vm.Removing.Count == 0);
         await bed.EndAsync(GapMax);
     }
 
