@@ -90,7 +90,9 @@ public sealed class LabHost
         PowerOn();
     }
 
-    /// <summary>The first half of <see cref="RebootAsync"/>: nothing of the host runs, what was in memory is gone.</summary>
+    /// <summary>
+    /// The first half of <see cref="RebootAsync"/>: nothing of the host runs, what was in memory is gone.
+    /// </summary>
     public async Task PowerOffAsync()
     {
         string[] ids = [.. Processes()];
