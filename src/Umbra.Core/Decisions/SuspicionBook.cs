@@ -24,11 +24,14 @@ public sealed class SuspicionBook
         _suspectedSince.TryAdd(host, now);
     }
 
-    /// <summary>Hosts that came under suspicion within the storm window before <paramref name="now"/>.</summary>
-    public int HostsSuspected(TimeSpan now)
+    /// <summary>
+    /// Hosts that came under suspicion within the storm window before <paramref name="now"/>, and
+    /// <paramref name="also"/> where it is not among them.
+    /// </summary>
+    public int HostsSuspected(TimeSpan now, HostId? also)
     {
         Prune(now);
-        return _suspectedSince.Count;
+        return _suspectedSince.Count + (also is { } host && !_suspectedSince.ContainsKey(host) ? 1 : 0);
     }
 
     /// <summary>A person approves that the VM leaves its host.</summary>

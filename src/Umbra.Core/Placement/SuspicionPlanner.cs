@@ -16,7 +16,7 @@ public static class SuspicionPlanner
     {
         var (obstacle, passes) = ObstacleOf(fleet, vm);
         var primary = Against(fleet, vm, vm.Primary, DriftSide.Primary, utcNow);
-        if (primary.Weight >= DecisionLimits.SwapWeight) fleet.Suspicions.Suspect(vm.Primary, fleet.Now);
+        HostId? suspected = primary.Weight >= DecisionLimits.SwapWeight ? vm.Primary : null;
         return new SwapInputs
         {
             Mode = vm.Policy.Swap,
@@ -31,7 +31,7 @@ public static class SuspicionPlanner
             SinceLastSwap = SinceLastSwap(vm, utcNow),
             Approved = fleet.Suspicions.IsApproved(vm.Name, fleet.Now),
             SwapsUnderWay = fleet.SuspectSwaps,
-            SuspectedHosts = fleet.Suspicions.HostsSuspected(fleet.Now),
+            SuspectedHosts = fleet.Suspicions.HostsSuspected(fleet.Now, suspected),
             FleetHosts = fleet.HostsAlive,
         };
     }
@@ -43,6 +43,7 @@ public static class SuspicionPlanner
     {
         if (vm.Deleting || vm.Power != DesiredPower.Running || !vm.Policy.Enabled) return null;
         var inputs = InputsOf(fleet, vm, utcNow);
+        if (inputs.Primary.Weight >= DecisionLimits.SwapWeight) fleet.Suspicions.Suspect(vm.Primary, fleet.Now);
         fleet.Suspicions.Keep(vm.Name, new SuspicionPoint(
             fleet.Now, inputs.Primary.Weight, inputs.Shadow.Weight, IntervalOf(fleet, vm)));
         return SwapDecision.Decide(inputs);
