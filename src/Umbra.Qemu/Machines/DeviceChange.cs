@@ -34,6 +34,11 @@ public sealed record DeviceChange(
         if (!checks.IsOk) return checks.As<DeviceChange>();
         QmpOutcome<ObservedDevices> devices = await QemuDevices.ObserveAsync(monitor, deadline, cancel);
         if (!devices.IsOk) return devices.As<DeviceChange>();
+        QmpOutcome<DeviceList> after = await DeviceList.ReadAsync(monitor, deadline, cancel);
+        if (!after.IsOk) return after.As<DeviceChange>();
+        // What came or went between the questions is in one answer and not in another.
+        if (!after.Value.Equals(list.Value))
+            return QmpOutcome.Failed<DeviceChange>(QmpStatus.QemuError, "they change at this moment");
         VmDefinition before = Without(known, list.Value, replaced);
         VmDefinition now = devices.Value.Update(before, QemuAttach.BridgeOfTap);
         QmpOutcome<VmDefinition> whole = await WithArgumentsAsync(
@@ -75,6 +80,7 @@ public sealed record DeviceChange(
         QmpSession monitor, DeviceList list, VmDefinition before, VmDefinition now, TimeSpan deadline,
         CancellationToken cancel)
     {
+        // One without an id is not among them, and is refused for that.
         string DriverOf(string id) => list.Named.FirstOrDefault(d => d.Id == id).Driver ?? "";
         List<string> arguments = [.. now.ExtraArguments];
         foreach (DiskDefinition disk in now.Disks.Where(d => before.Disks.All(b => b.Id != d.Id)))

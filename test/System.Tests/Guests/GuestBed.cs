@@ -147,7 +147,7 @@ public sealed class GuestBed : IAsyncDisposable
     {
         _fleet?.Dispose();
         if (_lab is not null) await _lab.DisposeAsync();
-        (_fleet, _lab) = (null, null);
+        (_fleet, _lab, _isSound) = (null, null, false);
     }
 
     private async Task StartAsync()
