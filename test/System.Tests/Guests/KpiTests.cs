@@ -17,9 +17,12 @@ public sealed class KpiTests(GuestBed bed)
     public async Task All_KPIs_of_both_hosts_arrive_at_the_shadows_agent_second_by_second_and_are_shown()
     {
         await bed.BeginAsync();
+        // Somebody has to talk to the guest, or its interface is idle.
+        await using GuestClient client = await bed.ConnectAsync();
         VmView view = await bed.Fleet.WaitForVmAsync(
             GuestBed.Vm, "both hosts to know all that can be known",
             vm => IsKnown(vm.PrimaryStatus?.Kpis.Here, [])
+                && vm.PrimaryStatus!.Kpis.Here.Any(s => s.Kpi == KpiNames.GuestNetThroughput && s.Value > 0)
                 && IsKnown(vm.ShadowStatus?.Kpis.Here, s_unknownOnShadow)
                 && IsKnown(vm.ShadowStatus?.Kpis.Primary, []),
             GuestBed.Patience);
@@ -27,7 +30,6 @@ public sealed class KpiTests(GuestBed bed)
         GuestBed.Say("primary: " + Text(view.PrimaryStatus!.Kpis.Here));
         GuestBed.Say("shadow: " + Text(shadow.Here));
         Assert.InRange(view.PrimaryStatus.Kpis.Age, TimeSpan.Zero, TimeSpan.FromSeconds(5));
-        Assert.Contains(view.PrimaryStatus.Kpis.Here, s => s.Kpi == KpiNames.GuestNetThroughput && s.Value > 0);
         await bed.Fleet.WaitForVmAsync(
             GuestBed.Vm, "five more paired seconds", vm => vm.ShadowStatus?.Kpis.Pairs >= shadow.Pairs + 5,
             GuestBed.Patience);
