@@ -73,21 +73,27 @@ public sealed class CanaryTests
             File.WriteAllText(group + "/cpu.cfs_period_us", "100000");
             File.WriteAllText(group + "/cpu.cfs_quota_us", "10000");
             using HostCanary canary = StartCanary();
-            // Somebody else in the group uses up what it may: a guest under load, say.
-            var spinner = Process.Start("sh", ["-c", "while :; do :; done"]);
-            processes.Add(spinner);
-            File.WriteAllText(group + "/tasks", spinner.Id.ToString(CultureInfo.InvariantCulture));
+            // Others in the group use up what it may, a guest under load, say: on each CPU, as time that was once
+            // given to a CPU and not used there keeps.
+            for (int cpu = 0; cpu < Environment.ProcessorCount; cpu++)
+            {
+                string number = cpu.ToString(CultureInfo.InvariantCulture);
+                var spinner = Process.Start("taskset", ["-c", number, "sh", "-c", "while :; do :; done"]);
+                processes.Add(spinner);
+                File.WriteAllText(group + "/tasks", spinner.Id.ToString(CultureInfo.InvariantCulture));
+            }
+
             double healthy = await MedianWorkAsync(canary);
-            string thread = ThreadNamed("canary").ToString(CultureInfo.InvariantCulture);
-            File.WriteAllText(group + "/tasks", thread);
-            double throttled = await MedianWorkAsync(canary);
-            CanaryReading reading = canary.Latest!;
-            File.WriteAllText(CpuMount + "/tasks", thread);
+            Move("canary ", group);
+            List<CanaryReading> cut = await ReadingsAsync(canary, 6);
+            double throttled = cut.Average(static reading => reading.WorkNanoseconds);
+            double share = cut.Min(static reading => reading.CpuShare);
+            Move("canary ", CpuMount);
             double healed = await MedianWorkAsync(canary);
             GuestBed.Say($"a piece took {healthy / 1000:0} us, throttled {throttled / 1000:0} us (share of CPU "
-                + $"{reading.CpuShare:0.000}), healed {healed / 1000:0} us");
+                + $"{share:0.000} at the least), healed {healed / 1000:0} us");
             Assert.True(throttled > healthy * 3, $"{throttled} against {healthy} ns");
-            Assert.True(reading.CpuShare < 0.5, $"{reading.CpuShare}");
+            Assert.True(share < 0.5, $"{share}");
             Assert.True(healed < throttled / 2, $"{healed} against {throttled} ns");
         }
         finally
@@ -151,17 +157,17 @@ public sealed class CanaryTests
 
     private static async Task<double> MedianWorkAsync(HostCanary canary)
     {
-        CanaryReading? last = canary.Latest;
-        List<double> works = [];
-        // The first may have begun before what is to be seen.
-        for (int i = 0; i < 4; i++)
-        {
-            last = await NextAsync(canary, last);
-            if (i > 0) works.Add(last.WorkNanoseconds);
-        }
+        double[] works = [.. (await ReadingsAsync(canary, 3)).Select(static r => r.WorkNanoseconds).Order()];
+        return works[works.Length / 2];
+    }
 
-        works.Sort();
-        return works[works.Count / 2];
+    // The first may have begun before what is to be seen.
+    private static async Task<List<CanaryReading>> ReadingsAsync(HostCanary canary, int count)
+    {
+        CanaryReading? last = await NextAsync(canary, canary.Latest);
+        List<CanaryReading> readings = [];
+        while (readings.Count < count) readings.Add(last = await NextAsync(canary, last));
+        return readings;
     }
 
     private static async Task<CanaryReading> NextAsync(HostCanary canary, CanaryReading? last)
@@ -180,6 +186,16 @@ public sealed class CanaryTests
             .Where(task => File.ReadAllText(task + "/comm").StartsWith(name, StringComparison.Ordinal))
             .Select(task => int.Parse(Path.GetFileName(task), CultureInfo.InvariantCulture));
         return threads.Max();
+    }
+
+    // All that have the name: another test's may take a second to end, and nothing tells the newest.
+    private static void Move(string name, string group)
+    {
+        foreach (string task in Directory.EnumerateDirectories("/proc/self/task"))
+        {
+            if (File.ReadAllText(task + "/comm").StartsWith(name, StringComparison.Ordinal))
+                File.WriteAllText(group + "/tasks", Path.GetFileName(task));
+        }
     }
 
     private sealed class Thing(Action gone, int number) : IDisposable
