@@ -17,7 +17,11 @@ public sealed record DemoOptions
 
           --report FILE     write the results as JSON
           --epochs N        epochs to sync before the swap (default 200)
-          --interval MS     time between them in milliseconds (default 100)
+          --interval MS     time between them in milliseconds (default 100; with --degrade 1000, which has room to fall)
+          --degrade KIND    instead: one host gets worse while the guest works, and the guest leaves it by itself.
+                            KIND: cpu, disk, net, memory, bmc; none-but-busy: the same load on both, and no swap
+          --calibrate S     with it, seconds from which the pair's baseline is learnt (default 90; 900 is the agent's)
+          --trace FILE      with it, write score, interval and KPIs of each second as CSV
           --keep            leave it all running afterwards, to be explored
           --cleanup         remove what earlier runs left, kept ones too, and do nothing else
         """;
@@ -29,7 +33,20 @@ public sealed record DemoOptions
     public int Epochs { get; init; } = 200;
 
     /// <summary>Time between epochs.</summary>
-    public TimeSpan Interval { get; init; } = TimeSpan.FromMilliseconds(100);
+    public TimeSpan Interval => IntervalAsked
+        ?? (Degrade is null ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromSeconds(1));
+
+    /// <summary>Time between epochs that was asked for; null: none.</summary>
+    public TimeSpan? IntervalAsked { get; init; }
+
+    /// <summary>What is degraded; null: nothing, a swap by hand is shown.</summary>
+    public DegradeKind? Degrade { get; init; }
+
+    /// <summary>Seconds of calibration before something is degraded.</summary>
+    public int CalibrationSeconds { get; init; } = 90;
+
+    /// <summary>Where the trace goes; null: nowhere.</summary>
+    public string? TracePath { get; init; }
 
     /// <summary>Leave it running.</summary>
     public bool Keep { get; init; }
@@ -49,13 +66,16 @@ public sealed record DemoOptions
                 "--keep" => options with { Keep = true },
                 "--cleanup" => options with { Cleanup = true },
                 "--report" when value is not null => options with { ReportPath = Path.GetFullPath(value) },
+                "--trace" when value is not null => options with { TracePath = Path.GetFullPath(value) },
+                "--degrade" when DegradeKinds.TryParse(value) is { } kind => options with { Degrade = kind },
+                "--calibrate" when Number(value) is { } seconds => options with { CalibrationSeconds = seconds },
                 "--epochs" when Number(value) is { } epochs => options with { Epochs = epochs },
-                "--interval" when Number(value) is { } ms => options with { Interval = TimeSpan.FromMilliseconds(ms) },
+                "--interval" when Number(value) is { } ms => options with { IntervalAsked = TimeSpan.FromMilliseconds(ms) },
                 _ => null,
             };
             if (next is null) return null;
             options = next;
-            if (arguments[i] is "--report" or "--epochs" or "--interval") i++;
+            if (arguments[i] is not ("--keep" or "--cleanup")) i++;
         }
 
         return options;

@@ -93,6 +93,9 @@ public sealed record DemoReport
     /// <summary>Whether every page and block of the shadow equalled the primary's of the same epoch.</summary>
     public bool? ShadowEqualsEpoch { get; set; }
 
+    /// <summary>What was degraded and what came of it; null without <c>--degrade</c>.</summary>
+    public DegradeFigures? Degrade { get; set; }
+
     /// <summary>Everything that was checked.</summary>
     public List<Check> Checks { get; } = [];
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Spectre.Console;
@@ -41,9 +42,12 @@ public static class Program
         using var onTerm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
         var timeline = new Timeline(AnsiConsole.Console);
         var report = new DemoReport();
-        await using FleetLab? lab = await TryCreateLabAsync();
+        await using FleetLab? lab = await TryCreateLabAsync(options);
         if (lab is null) return ExitFalse;
-        Task steps = TryStepsAsync(new DemoRun(lab, options, timeline, report), lab, timeline, report);
+        DemoSteps run = options.Degrade is null
+            ? new DemoRun(lab, options, timeline, report)
+            : new DegradeRun(lab, options, timeline, report);
+        Task steps = TryStepsAsync(run, timeline, report);
         if (await Task.WhenAny(steps, interrupted.Task) != steps) return ExitInterrupted;
         AnsiConsole.Write(ResultTable.Draw(report));
         if (options.ReportPath is { } path) await WriteAsync(path, report);
@@ -57,11 +61,11 @@ public static class Program
         }
     }
 
-    private static async Task<FleetLab?> TryCreateLabAsync()
+    private static async Task<FleetLab?> TryCreateLabAsync(DemoOptions options)
     {
         try
         {
-            return await FleetLab.CreateAsync(new LabOptions { Hosts = 3 });
+            return await FleetLab.CreateAsync(options.Degrade is null ? new LabOptions { Hosts = 3 } : LabOf(options));
         }
         catch (CommandException e)
         {
@@ -71,7 +75,20 @@ public static class Program
         }
     }
 
-    private static async Task TryStepsAsync(DemoRun run, FleetLab lab, Timeline timeline, DemoReport report)
+    private static LabOptions LabOf(DemoOptions options) => new()
+    {
+        Hosts = 3,
+        Groups = true,
+        Bmcs = options.Degrade == DegradeKind.Bmc,
+        AgentOptions =
+        [
+            "--drift-calibration", options.CalibrationSeconds.ToString(CultureInfo.InvariantCulture),
+            // The machine's own parts are no part of the hosts that are simulated on it.
+            .. options.Degrade == DegradeKind.Bmc ? Array.Empty<string>() : ["--no-health"],
+        ],
+    };
+
+    private static async Task TryStepsAsync(DemoSteps run, Timeline timeline, DemoReport report)
     {
         try
         {

@@ -57,7 +57,29 @@ public sealed class DemoTests
         Assert.Equal(keep, options.Keep);
     }
 
+    [Fact]
+    public void A_degradation_has_room_for_its_interval_to_fall()
+    {
+        DemoOptions options = DemoOptions.TryParse(Words("--degrade none-but-busy --calibrate 70"))!;
+        Assert.Equal(DegradeKind.NoneButBusy, options.Degrade);
+        Assert.Equal(70, options.CalibrationSeconds);
+        Assert.Equal(1000, options.Interval.TotalMilliseconds);
+    }
+
     [Theory]
+    [InlineData(DegradeKind.Cpu, "cpu.work", true)]
+    [InlineData(DegradeKind.Cpu, "disk.flush", false)]
+    [InlineData(DegradeKind.Disk, "disk.flush", true)]
+    [InlineData(DegradeKind.Net, "net.loss", true)]
+    [InlineData(DegradeKind.Memory, "memory.latency", true)]
+    [InlineData(DegradeKind.Memory, "cpu.wait", false)]
+    [InlineData(DegradeKind.Bmc, "FAN1", true)]
+    public void Only_what_was_degraded_is_the_right_component(DegradeKind kind, string name, bool fits) =>
+        Assert.Equal(fits, kind.Fits(name));
+
+    [Theory]
+    [InlineData("--degrade")]
+    [InlineData("--degrade everything")]
     [InlineData("--epochs")]
     [InlineData("--epochs 0")]
     [InlineData("--epochs many")]

@@ -53,6 +53,9 @@ public sealed class FleetClient : IDisposable
     /// <summary>One VM.</summary>
     public Task<VmView> VmAsync(VmId vm) => SendAsync<VmView>(HttpMethod.Get, $"vms/{vm}");
 
+    /// <summary>What is decided about a VM's hardware, and what that rests on.</summary>
+    public Task<DecisionView> DecisionAsync(VmId vm) => SendAsync<DecisionView>(HttpMethod.Get, $"vms/{vm}/decision");
+
     /// <summary>Events after number <paramref name="since"/>.</summary>
     public Task<EventPage> EventsAsync(long since) => SendAsync<EventPage>(
         HttpMethod.Get, string.Create(CultureInfo.InvariantCulture, $"events?since={since}&limit=1000"));

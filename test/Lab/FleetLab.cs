@@ -28,6 +28,15 @@ public sealed record LabOptions
     /// What agents are started by: a program and its arguments, before the agent's own; none: themselves.
     /// </summary>
     public IReadOnlyList<string> AgentLauncher { get; init; } = [];
+
+    /// <summary>Further options of all agents.</summary>
+    public IReadOnlyList<string> AgentOptions { get; init; } = [];
+
+    /// <summary>Whether each host's processes are in a control group of their own, so that it can be degraded.</summary>
+    public bool Groups { get; init; }
+
+    /// <summary>Whether each host has a BMC (OpenIPMI's <c>ipmi_sim</c>).</summary>
+    public bool Bmcs { get; init; }
 }
 
 /// <summary>
@@ -114,6 +123,7 @@ public sealed class FleetLab : IAsyncDisposable
             for (int number = 1; number <= options.Hosts; number++) lab.CreateHost(number, options);
             lab.CenterDoor = await lab.OpenDoorAsync(lab.Center);
             lab.ClientDoor = await lab.OpenDoorAsync(lab.Client);
+            foreach (LabHost host in options.Bmcs ? lab.Hosts : []) host.Bmc = await lab.StartBmcAsync(host);
             return lab;
         }
         catch
@@ -181,6 +191,29 @@ public sealed class FleetLab : IAsyncDisposable
         throw new CommandException($"umbra {string.Join(' ', arguments)}: {said}\n{Diagnosis()}");
     }
 
+    /// <summary>Starts a process inside the host of that group's name with a group of its own beside the host's.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="name">What it is.</param>
+    /// <param name="cores">CPU time that it may use, in cores.</param>
+    /// <param name="command">Program and arguments.</param>
+    public LabProcess StartBeside(LabHost host, string name, double cores, params string[] command)
+    {
+        HostGroup group = HostGroup.Create($"umbra-{Id}-{host.Name}-{name}", _run);
+        group.LimitCpu(cores);
+        return LabProcess.Start(host.Space, Path.Combine(LogDirectory, $"{host.Name}-{name}.log"), command, group);
+    }
+
+    /// <summary>Gives the machine a file of so many bytes to swap to, for as long as the lab stands.</summary>
+    public void AddSwap(long bytes)
+    {
+        string path = Path.Combine(Directory, "swap");
+        _run.Swap(path);
+        ShellCommand.Run("fallocate", "-l", bytes.ToString(CultureInfo.InvariantCulture), path);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        ShellCommand.Run("mkswap", path);
+        ShellCommand.Run("swapon", path);
+    }
+
     /// <summary>The host of that name.</summary>
     public LabHost Host(HostId name) => _hosts.Single(host => host.Name == name);
 
@@ -235,8 +268,17 @@ public sealed class FleetLab : IAsyncDisposable
         LabDirectories directories = CreateDirectories(name, options.StateBytes(number));
         _hosts.Add(new LabHost(name, number, domains, space, directories)
         {
-            QemuProgram = options.QemuProgram(number), Launcher = options.AgentLauncher,
+            QemuProgram = options.QemuProgram(number),
+            Launcher = options.AgentLauncher,
+            AgentOptions = options.AgentOptions,
+            Group = options.Groups ? HostGroup.Create($"umbra-{Id}-{name}", _run) : null,
         });
+    }
+
+    private Task<LabBmc> StartBmcAsync(LabHost host)
+    {
+        string directory = Path.Combine(Directory, $"bmc-{host.Name}");
+        return LabBmc.StartAsync(this, directory, host.Number);
     }
 
     private LabDirectories CreateDirectories(HostId name, long stateBytes)

@@ -64,6 +64,15 @@ public sealed class LabHost
     /// <summary>What its agent is started by.</summary>
     public IReadOnlyList<string> Launcher { get; init; } = [];
 
+    /// <summary>The control group of all its processes; null: they are in none of their own.</summary>
+    public HostGroup? Group { get; init; }
+
+    /// <summary>Its BMC; null: it has none.</summary>
+    public LabBmc? Bmc { get; internal set; }
+
+    /// <summary>Options of its agent, at each start.</summary>
+    public IReadOnlyList<string> AgentOptions { get; init; } = [];
+
     /// <summary>Its agent; an error when none was started.</summary>
     public LabProcess Agent => _agent ?? throw new InvalidOperationException($"{Name} has no agent");
 
@@ -73,8 +82,12 @@ public sealed class LabHost
     public void StartAgent(string? joinToken = null, params string[] options)
     {
         _agent?.Dispose();
-        string[] command = [.. BootLauncher(), .. Launcher, .. UmbraProgram.Agent(this, joinToken), .. options];
-        _agent = LabProcess.Start(Space, _logPath, command);
+        string[] command =
+        [
+            .. BootLauncher(), .. Launcher, .. UmbraProgram.Agent(this, joinToken), .. AgentOptions,
+            .. Bmc?.AgentOptions ?? [], .. options,
+        ];
+        _agent = LabProcess.Start(Space, _logPath, command, Group);
     }
 
     /// <summary>SIGKILL to the agent alone; guests and everything else it started stay.</summary>

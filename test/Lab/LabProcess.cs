@@ -27,15 +27,20 @@ public sealed class LabProcess : IDisposable
     /// <summary>Whether it has ended.</summary>
     public bool HasExited => _process.HasExited;
 
-    /// <summary>Starts <paramref name="command"/> inside <paramref name="space"/>.</summary>
-    public static LabProcess Start(NetworkNamespace space, string logPath, IReadOnlyList<string> command)
+    /// <summary>
+    /// Starts <paramref name="command"/> inside <paramref name="space"/> and, when there is one, in
+    /// <paramref name="group"/>.
+    /// </summary>
+    public static LabProcess Start(
+        NetworkNamespace space, string logPath, IReadOnlyList<string> command, HostGroup? group = null)
     {
-        var start = new ProcessStartInfo("setsid")
-        {
-            ArgumentList = { "ip", "netns", "exec", space.Name, "sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", logPath },
-            RedirectStandardInput = true,
-        };
-        foreach (string word in command) start.ArgumentList.Add(word);
+        // The group is entered outside: 'ip netns exec' hides the control groups behind a /sys of its own.
+        string[] all =
+        [
+            .. group?.Launcher ?? [], "setsid", "ip", "netns", "exec", space.Name, "sh", "-c",
+            "exec \"$@\" >>\"$0\" 2>&1", logPath, .. command,
+        ];
+        var start = new ProcessStartInfo(all[0], all.Skip(1)) { RedirectStandardInput = true };
         Process process = Process.Start(start)!;
         process.StandardInput.Close();
         return new LabProcess(process, logPath);

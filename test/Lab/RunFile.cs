@@ -57,6 +57,12 @@ public sealed class RunFile : IDisposable
     /// <summary>Notes a file, or a directory with all that is in it.</summary>
     public void Tree(string path) => Note("tree", path);
 
+    /// <summary>Notes a control group's directory.</summary>
+    public void Group(string path) => Note("group", path);
+
+    /// <summary>Notes a file that the machine swaps to.</summary>
+    public void Swap(string path) => Note("swap", path);
+
     /// <summary>Notes that the lab stays when its process ends, until somebody asks for its removal by name.</summary>
     public void Keep() => Note("keep", "");
 
@@ -129,13 +135,17 @@ public sealed class RunFile : IDisposable
         return lines;
     }
 
-    /// <summary>Processes first, so that nothing is made anew; then mounts, files, namespaces. Repeatable.</summary>
+    /// <summary>
+    /// Processes first, so that nothing is made anew; then groups, swap, mounts, files, namespaces. Repeatable.
+    /// </summary>
     private static void Remove(FileStream file)
     {
         List<(string Kind, string Value)> lines = ReadLines(file);
         string[] Of(string kind) => [.. lines.Where(line => line.Kind == kind).Select(line => line.Value).Reverse()];
         string[] namespaces = [.. Of("namespace").Where(name => File.Exists("/run/netns/" + name))];
         KillAll(namespaces);
+        foreach (string group in Of("group")) HostGroup.Remove(group);
+        foreach (string swap in Of("swap")) ShellCommand.TryRun("swapoff", swap);
         foreach (string mount in Of("mount")) ShellCommand.TryRun("umount", "--lazy", mount);
         foreach (string tree in Of("tree"))
         {

@@ -1,0 +1,130 @@
+using System.Diagnostics;
+using System.Globalization;
+using Umbra.Lab.Degrading;
+using Xunit;
+
+namespace Umbra.Lab.Tests;
+
+/// <summary>Hosts that are made worse really get worse, alone, and well again.</summary>
+public sealed class DegradingTests
+{
+    private const string Piece = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+    private const string Write = "dd if=/dev/zero of=\"$0/written\" bs=16k count=20 oflag=direct,dsync 2>/dev/null";
+
+    private static readonly LabOptions TwoHosts = new() { Hosts = 2, Groups = true };
+
+    [Fact]
+    public async Task A_cpu_quota_slows_one_host_and_its_end_heals_it()
+    {
+        Root.Require();
+        await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
+        var degradation = new CpuDegradation(lab.Hosts[0]);
+        await degradation.GoToAsync(degradation.Steps.Count - 1);
+        TimeSpan other = Time(lab.Hosts[1], Piece);
+        Assert.True(Time(lab.Hosts[0], Piece) > other * 2, "the quota has no effect");
+        await degradation.UndoAsync();
+        Assert.True(Time(lab.Hosts[0], Piece) < other * 2, "the quota is still in force");
+    }
+
+    [Fact]
+    public async Task A_write_limit_slows_one_hosts_disk_and_its_end_heals_it()
+    {
+        Root.Require();
+        await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
+        var degradation = new DiskDegradation(lab.Hosts[0]);
+        await degradation.GoToAsync(degradation.Steps.Count - 1);
+        // 320 KiB at 50 KiB/s.
+        Assert.True(Time(lab.Hosts[0], Write) > TimeSpan.FromSeconds(4), "the limit has no effect");
+        Assert.True(Time(lab.Hosts[1], Write) < TimeSpan.FromSeconds(4), "another host is slow too");
+        await degradation.UndoAsync();
+        Assert.True(Time(lab.Hosts[0], Write) < TimeSpan.FromSeconds(4), "the limit is still in force");
+    }
+
+    [Fact]
+    public async Task A_lossy_link_loses_some_packets_of_one_host()
+    {
+        Root.Require();
+        await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
+        var degradation = new NetDegradation(lab, lab.Hosts[0]);
+        await degradation.GoToAsync(0);
+        await degradation.GoToAsync(degradation.Steps.Count - 1);
+        int received = Received(lab.Hosts[0], lab.Hosts[1].Address);
+        Assert.InRange(received, 1, 299);
+        await degradation.UndoAsync();
+        Assert.Equal(300, Received(lab.Hosts[0], lab.Hosts[1].Address));
+    }
+
+    [Fact]
+    public async Task A_bmc_tells_the_values_that_it_was_given()
+    {
+        Root.Require();
+        if (!File.Exists("/usr/bin/ipmi_sim")) Assert.Skip("ipmi_sim is not installed (Debian: openipmi)");
+        await using FleetLab lab = await FleetLab.CreateAsync(new LabOptions { Hosts = 1, Bmcs = true });
+        LabHost host = lab.Hosts[0];
+        string well = Sensors(host);
+        Assert.Contains("45 degrees", well);
+        var degradation = new BmcDegradation(host);
+        await degradation.GoToAsync(degradation.Steps.Count - 1);
+        Assert.Contains("101 degrees", Sensors(host));
+        await degradation.UndoAsync();
+        Assert.Equal(well, Sensors(host));
+    }
+
+    [Fact]
+    public async Task The_control_keeps_both_hosts_alike_busy()
+    {
+        Root.Require();
+        await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
+        var load = new BusyLoad(lab, lab.Hosts);
+        await load.GoToAsync(0);
+        Assert.All(lab.Hosts, static host => Assert.Single(NetworkNamespace.Processes(host.Space.Name)));
+        await load.UndoAsync();
+        Assert.All(lab.Hosts, static host => Assert.Empty(NetworkNamespace.Processes(host.Space.Name)));
+    }
+
+    [Fact]
+    public async Task Groups_and_swap_of_a_lab_leave_no_trace()
+    {
+        Root.Require();
+        string id;
+        await using (FleetLab lab = await FleetLab.CreateAsync(TwoHosts))
+        {
+            id = lab.Id;
+            lab.AddSwap(1 << 24);
+            Assert.Contains(id, File.ReadAllText("/proc/swaps"));
+            using LabProcess process = InGroup(lab.Hosts[0], "sleep 1000");
+        }
+
+        Assert.DoesNotContain(id, File.ReadAllText("/proc/swaps"));
+        Assert.DoesNotContain(
+            Directory.EnumerateDirectories("/sys/fs/cgroup", $"*{id}*", SearchOption.AllDirectories), static _ => true);
+    }
+
+    private static TimeSpan Time(LabHost host, string script)
+    {
+        long start = Stopwatch.GetTimestamp();
+        ShellCommand.Run(
+            host.Group!.Launcher[0], [.. host.Group.Launcher.Skip(1), "sh", "-c", script, host.StateDirectory]);
+        return Stopwatch.GetElapsedTime(start);
+    }
+
+    private static LabProcess InGroup(LabHost host, string script) => LabProcess.Start(
+        host.Space, "/dev/null", ["sh", "-c", script], host.Group);
+
+    private static int Received(LabHost from, string address)
+    {
+        string said = from.Space.TryRun(
+            "busybox", "ping", "-q", "-c", "300", "-i", "0.002", "-W", "1", address).Output;
+        string words = said.Split(" packets received")[0];
+        return int.Parse(words[(words.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture);
+    }
+
+    private static string Sensors(LabHost host)
+    {
+        IReadOnlyList<string> options = host.Bmc!.AgentOptions;
+        var address = new Uri(options[1]);
+        return host.Space.TryRun(
+            "ipmitool", "-I", "lanplus", "-H", address.Host, "-p", address.Port.ToString(CultureInfo.InvariantCulture),
+            "-U", address.UserInfo, "-f", options[3], "-L", "USER", "sdr", "elist", "all").Output;
+    }
+}

@@ -1,0 +1,20 @@
+namespace Umbra.Lab;
+
+/// <summary>Finds the block device that files are on.</summary>
+public static class BlockDevices
+{
+    /// <summary>
+    /// MAJOR:MINOR of the whole disk that holds <paramref name="path"/>; <see cref="CommandException"/> where it is on
+    /// none (tmpfs, overlay).
+    /// </summary>
+    public static string Under(string path)
+    {
+        string device = ShellCommand.Run("findmnt", "-n", "-o", "MAJ:MIN", "-T", path).Trim().Split('\n')[0].Trim();
+        string node = $"/sys/dev/block/{device}";
+        if (!Directory.Exists(node)) throw new CommandException($"{path} is on no block device ({device})");
+        // A partition's directory lies in its disk's.
+        return File.Exists(node + "/partition")
+            ? File.ReadAllText(Path.Combine(Path.GetDirectoryName(Directory.ResolveLinkTarget(node, true)!.FullName)!, "dev")).Trim()
+            : device;
+    }
+}

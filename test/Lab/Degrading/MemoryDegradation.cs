@@ -1,0 +1,46 @@
+using System.Globalization;
+
+namespace Umbra.Lab.Degrading;
+
+/// <summary>
+/// A host whose memory gets slower: its processes may keep less and less of theirs, the kernel swaps out the rest and
+/// fetches it when it is used.
+/// </summary>
+/// <param name="lab">The lab; it gives the machine a swap file meanwhile.</param>
+/// <param name="host">The host; it has a group.</param>
+public sealed class MemoryDegradation(FleetLab lab, LabHost host) : Degradation
+{
+    private const long SwapBytes = 1L << 30;
+
+    private static readonly double[] s_shares = [0.97, 0.94, 0.9, 0.86, 0.82, 0.78];
+
+    private long _use;
+
+    /// <inheritdoc/>
+    public override string What =>
+        "a memory limit of the host's control group that shrinks (real reclaim to a swap file; stands for slow memory)";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Steps { get; } =
+        [.. s_shares.Select(static share => string.Create(CultureInfo.InvariantCulture, $"{share * 100:0} % of its use"))];
+
+    /// <inheritdoc/>
+    public override Task GoToAsync(int step)
+    {
+        if (_use == 0)
+        {
+            lab.AddSwap(SwapBytes);
+            _use = host.Group!.MemoryInUse();
+        }
+
+        host.Group!.LimitMemory((long)(_use * s_shares[step]));
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public override Task UndoAsync()
+    {
+        host.Group!.LimitMemory(null);
+        return Task.CompletedTask;
+    }
+}
