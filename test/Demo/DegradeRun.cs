@@ -8,7 +8,7 @@ using Umbra.Lab.Degrading;
 
 namespace Umbra.Demo;
 
-/// <summary>The demo of <c>--degrade</c>: one host gets worse, step by step, and the guest leaves it by itself.</summary>
+/// <summary>The demo of <c>--degrade</c>: one host gets worse, and the guest leaves it by itself.</summary>
 public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timeline, DemoReport report)
     : DemoSteps(lab, options, timeline, report)
 {
@@ -18,7 +18,7 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
     /// <summary>Quiet watching before anything is degraded.</summary>
     private static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long the last step may take to bring about a swap, and the control to prove that it does not.</summary>
+    /// <summary>How long the last step may take to bring about a swap; the control must not by then.</summary>
     private static readonly TimeSpan LastStepTime = TimeSpan.FromSeconds(90);
 
     private readonly DegradeKind _kind = options.Degrade!.Value;
@@ -153,7 +153,8 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
             _figures.IntervalLeastMs = Math.Min(_figures.IntervalLeastMs ?? interval, interval);
         }
 
-        KpiDrift? worst = decision.Drift?.Kpis.FirstOrDefault(kpi => kpi.Side == DriftSide.Primary && kpi.Form is not null);
+        KpiDrift? worst = decision.Drift?.Kpis.FirstOrDefault(
+            static kpi => kpi.Side == DriftSide.Primary && kpi.Form is not null);
         if (worst is { Score: > 0 }) _figures.Evidence = worst.Kpi;
         else if (decision.Primary.Events.Count > 0) _figures.Evidence = decision.Primary.Events[0].Component;
         string line = string.Create(
@@ -185,7 +186,8 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
             $"from {_figures.IntervalBeforeMs:0} to {_figures.IntervalLeastMs:0} ms, "
             + $"{_figures.SecondsToShorterInterval} s after the onset");
         Conclude(
-            "what spoke against the host is what was degraded", _kind.Fits(_figures.Evidence ?? ""), _figures.Evidence ?? "nothing");
+            "what spoke against the host is what was degraded", _kind.Fits(_figures.Evidence ?? ""),
+            _figures.Evidence ?? "nothing");
         if (!swapped) return;
         FleetView fleet = await Fleet.WaitAsync(
             "the left host to be cordoned", view => CordonOf(view) is not null, StepLimit);
@@ -195,21 +197,43 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
 
     private string? CordonOf(FleetView fleet) => fleet.Hosts.Single(host => host.Name == _before.Primary).Cordon;
 
-    /// <summary>Asks for what the controller holds to be the cause.</summary>
+    /// <summary>Waits for what the controller holds to be the cause.</summary>
     private async Task DiagnoseAsync()
     {
-        CommandResult result = await Lab.TryUmbraAsync("diagnosis", "list", "--output", "json");
         const int usage = 2;
-        if (result.ExitCode == usage)
+        const string statement = "the diagnosis names the right component";
+        long start = Stopwatch.GetTimestamp();
+        using var timer = new PeriodicTimer(Look);
+        while (_figures.Diagnosed is null && Stopwatch.GetElapsedTime(start) < StepLimit)
         {
-            Conclude("the diagnosis names the right component", null, "this build has no diagnosis");
-            return;
+            CommandResult result = await Lab.TryUmbraAsync("diagnosis", "list", "--output", "json");
+            if (result.ExitCode == usage)
+            {
+                Conclude(statement, null, "this build has no diagnosis");
+                return;
+            }
+
+            _figures.Diagnosed = result.ExitCode == 0 ? ComponentIn(result.Output) : null;
+            await timer.WaitForNextTickAsync();
         }
 
-        await Task.CompletedTask;
-        using JsonDocument json = JsonDocument.Parse(result.Output);
-        _figures.Diagnosed = json.RootElement.ToString();
-        Conclude(
-            "the diagnosis names the right component", _kind.Fits(_figures.Diagnosed), _figures.Diagnosed);
+        Conclude(statement, _kind.Fits(_figures.Diagnosed ?? ""), _figures.Diagnosed ?? "nothing was diagnosed");
     }
+
+    /// <summary>The component that the first diagnosis names; null: none.</summary>
+    private static string? ComponentIn(string output)
+    {
+        using JsonDocument json = JsonDocument.Parse(output);
+        return FindComponent(json.RootElement);
+    }
+
+    private static string? FindComponent(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.Array => element.EnumerateArray()
+            .Select(FindComponent).FirstOrDefault(static one => one is not null),
+        JsonValueKind.Object when element.TryGetProperty("component", out JsonElement name) => name.ToString(),
+        JsonValueKind.Object => element.EnumerateObject()
+            .Select(static one => FindComponent(one.Value)).FirstOrDefault(static one => one is not null),
+        _ => null,
+    };
 }

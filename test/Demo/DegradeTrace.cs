@@ -15,7 +15,7 @@ public sealed class DegradeTrace : IDisposable
     {
         if (path is null) return;
         _file = new StreamWriter(path) { AutoFlush = true };
-        IEnumerable<string> kpis = Kpi.All.SelectMany(static kpi => new[] { kpi + ".primary", kpi + ".shadow", kpi + ".score" });
+        IEnumerable<string> kpis = Kpi.All.Select(static kpi => $"{kpi}.primary,{kpi}.shadow,{kpi}.score");
         _file.WriteLine("second,step,primary,shadow,interval_ms," + string.Join(',', kpis));
     }
 

@@ -70,7 +70,8 @@ public sealed record DemoOptions
                 "--degrade" when DegradeKinds.TryParse(value) is { } kind => options with { Degrade = kind },
                 "--calibrate" when Number(value) is { } seconds => options with { CalibrationSeconds = seconds },
                 "--epochs" when Number(value) is { } epochs => options with { Epochs = epochs },
-                "--interval" when Number(value) is { } ms => options with { IntervalAsked = TimeSpan.FromMilliseconds(ms) },
+                "--interval" when Number(value) is { } ms =>
+                    options with { IntervalAsked = TimeSpan.FromMilliseconds(ms) },
                 _ => null,
             };
             if (next is null) return null;

@@ -12,9 +12,9 @@ public static class BlockDevices
         string device = ShellCommand.Run("findmnt", "-n", "-o", "MAJ:MIN", "-T", path).Trim().Split('\n')[0].Trim();
         string node = $"/sys/dev/block/{device}";
         if (!Directory.Exists(node)) throw new CommandException($"{path} is on no block device ({device})");
+        if (!File.Exists(node + "/partition")) return device;
         // A partition's directory lies in its disk's.
-        return File.Exists(node + "/partition")
-            ? File.ReadAllText(Path.Combine(Path.GetDirectoryName(Directory.ResolveLinkTarget(node, true)!.FullName)!, "dev")).Trim()
-            : device;
+        string partition = Directory.ResolveLinkTarget(node, returnFinalTarget: true)!.FullName;
+        return File.ReadAllText(Path.Combine(Path.GetDirectoryName(partition)!, "dev")).Trim();
     }
 }

@@ -32,7 +32,7 @@ public sealed record LabOptions
     /// <summary>Further options of all agents.</summary>
     public IReadOnlyList<string> AgentOptions { get; init; } = [];
 
-    /// <summary>Whether each host's processes are in a control group of their own, so that it can be degraded.</summary>
+    /// <summary>Whether each host's processes have a control group, so that it can be degraded.</summary>
     public bool Groups { get; init; }
 
     /// <summary>Whether each host has a BMC (OpenIPMI's <c>ipmi_sim</c>).</summary>
@@ -191,7 +191,7 @@ public sealed class FleetLab : IAsyncDisposable
         throw new CommandException($"umbra {string.Join(' ', arguments)}: {said}\n{Diagnosis()}");
     }
 
-    /// <summary>Starts a process inside the host of that group's name with a group of its own beside the host's.</summary>
+    /// <summary>Starts a process inside a host, in a control group of its own beside the host's.</summary>
     /// <param name="host">The host.</param>
     /// <param name="name">What it is.</param>
     /// <param name="cores">CPU time that it may use, in cores.</param>

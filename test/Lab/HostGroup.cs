@@ -23,7 +23,10 @@ public sealed class HostGroup
 
     /// <summary>Words before a command that put it into the group.</summary>
     public IReadOnlyList<string> Launcher =>
-        ["sh", "-c", "for d in $0; do echo $$ >$d/cgroup.procs || exit; done; exec \"$@\"", string.Join(' ', Directories)];
+    [
+        "sh", "-c", "for d in $0; do echo $$ >$d/cgroup.procs || exit; done; exec \"$@\"",
+        string.Join(' ', Directories),
+    ];
 
     private static bool IsUnified => File.Exists(Root + "/cgroup.controllers");
 
@@ -62,7 +65,7 @@ public sealed class HostGroup
         else Write("cpu", "cpu.cfs_quota_us", quota);
     }
 
-    /// <summary>Bytes a second that it may write to the block device under <paramref name="path"/>; null: all.</summary>
+    /// <summary>Bytes a second that it may write to the disk under <paramref name="path"/>; null: all.</summary>
     public void LimitWrites(string path, long? bytesPerSecond)
     {
         string device = BlockDevices.Under(path);

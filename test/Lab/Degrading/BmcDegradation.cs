@@ -8,7 +8,7 @@ public sealed class BmcDegradation(LabHost host) : Degradation
 
     /// <inheritdoc/>
     public override string What =>
-        "values of the host's BMC (ipmi_sim, a real IPMI server): a fan that dies and a processor that gets hot, both made up";
+        "values of the host's BMC (ipmi_sim, a real IPMI server): a fan that dies, a hot processor, both made up";
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Steps { get; } =

@@ -10,7 +10,7 @@ public sealed class BusyLoad(FleetLab lab, IReadOnlyList<LabHost> hosts) : Degra
     private readonly List<LabProcess> _burners = [];
 
     /// <inheritdoc/>
-    public override string What => "the same CPU load on both hosts (one busy loop each, limited alike); nothing is degraded";
+    public override string What => "the same CPU load on both hosts (a busy loop each); nothing is degraded";
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Steps { get; } = [$"a loop of {Cores} cores on each"];

@@ -6,11 +6,11 @@ namespace Umbra.Lab.Degrading;
 /// <param name="host">The host; it has a group.</param>
 public sealed class CpuDegradation(LabHost host) : Degradation
 {
-    private static readonly double[] s_cores = [0.8, 0.6, 0.5, 0.4, 0.3, 0.25];
+    private static readonly double[] s_cores = [0.5, 0.4, 0.3, 0.25, 0.2, 0.15];
 
     /// <inheritdoc/>
     public override string What =>
-        "a CPU quota of the host's control group that shrinks (the kernel's own throttling; stands for a slow processor)";
+        "a CPU quota of the host's control group that shrinks (the kernel throttles it; stands for a slow processor)";
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Steps { get; } =

@@ -8,7 +8,7 @@ public sealed class DiskDegradation(LabHost host) : Degradation
 
     /// <inheritdoc/>
     public override string What =>
-        "a write limit of the host's control group that shrinks (the block layer's own throttling of the machine's disk; "
+        "a write limit of the host's control group that shrinks (the block layer throttles it; "
         + "stands for a slow drive)";
 
     /// <inheritdoc/>

@@ -16,7 +16,7 @@ public sealed class NetDegradation(FleetLab lab, LabHost host) : Degradation
 
     /// <inheritdoc/>
     public override string What =>
-        "packets that the host sends are lost at random (dropped where they arrive; stands for a bad cable or transceiver)";
+        "packets that the host sends are lost at random (dropped on arrival; stands for a bad transceiver)";
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Steps { get; } =

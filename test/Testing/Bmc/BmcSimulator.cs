@@ -13,45 +13,6 @@ public sealed class BmcSimulator : IAsyncDisposable
 {
     public const string Password = "correct-horse";
 
-    private const string Emulation = """
-        mc_setbmc 0x20
-        mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02
-        sel_enable 0x20 1000 0x0a
-        sensor_add 0x20 0 1 1 1
-        sensor_set_value 0x20 0 1 45 0
-        sensor_set_threshold 0x20 0 1 settable 111000 100 95 85 0 0 0
-        sensor_set_event_support 0x20 0 1 enable scanning per-state UP UP UP UP
-        main_sdr_add 0x20 CPU
-        sensor_add 0x20 0 2 4 1
-        sensor_set_value 0x20 0 2 100 0
-        sensor_set_threshold 0x20 0 2 settable 000111 0 0 0 10 20 30
-        sensor_set_event_support 0x20 0 2 enable scanning per-state LOW LOW LOW LOW
-        main_sdr_add 0x20 FAN
-        sensor_add 0x20 0 3 8 0x6f
-        sensor_set_bit 0x20 0 3 0 1 0
-        sensor_set_event_support 0x20 0 3 enable scanning per-state DISCRETE DISCRETE DISCRETE DISCRETE
-        main_sdr_add 0x20 PSU
-        mc_enable 0x20
-
-        """;
-
-    // Sensor data records (IPMI 2.0, 43.1 and 43.2): a full one for a sensor with thresholds, a compact one for states.
-    private static readonly Dictionary<string, string> Parts = new()
-    {
-        ["UP"] = "000101010000000",
-        ["LOW"] = "000000000010101",
-        ["DISCRETE"] = "000000000001111",
-        ["CPU"] = Record(1, [
-            0x20, 0, 1, 3, 1, 0x7f, 0x48, 1, 1, 0x80, 0x0a, 0x80, 0x7a, 0x38, 0x38, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
-            0, 0, 255, 0, 100, 95, 85, 0, 0, 0, 1, 1, 0, 0, 0], "CPU Temp"),
-        ["FAN"] = Record(1, [
-            0x20, 0, 2, 0x1d, 1, 0x7f, 0x48, 4, 1, 0x15, 0x70, 0x15, 0, 7, 7, 0, 0x12, 0, 0, 40, 0, 0, 0, 0, 0, 0, 0,
-            0, 0, 255, 0, 0, 0, 0, 10, 20, 30, 1, 1, 0, 0, 0], "FAN1"),
-        ["PSU"] = Record(2, [
-            0x20, 0, 3, 0x0a, 1, 0x67, 0x40, 8, 0x6f, 15, 0, 15, 0, 15, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-            "PS1 Status"),
-    };
-
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("umbra-bmc-");
     private readonly int _console;
     private Process? _process;
@@ -63,9 +24,7 @@ public sealed class BmcSimulator : IAsyncDisposable
         (Port, _console) = (FreePort(SocketType.Dgram), FreePort(SocketType.Stream));
         Write("power", "1");
         Write("password", Password + "\n");
-        Write("host.emu", Parts.Aggregate(
-            Emulation, static (text, part) =>
-                text.Replace(' ' + part.Key, ' ' + part.Value, StringComparison.Ordinal)));
+        Write("host.emu", BmcScript.Emulation);
         Write("chassis", $"""
             #!/bin/sh
             shift
@@ -83,24 +42,11 @@ public sealed class BmcSimulator : IAsyncDisposable
             """);
         File.SetUnixFileMode(
             Path.Combine(_directory.FullName, "chassis"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        Write("lan.conf", $"""
-            name "bmc"
-            set_working_mc 0x20
-              startlan 1
-                addr 127.0.0.1 {Port}
-                priv_limit admin
-                allowed_auths_callback none md2 md5 straight
-                allowed_auths_user none md2 md5 straight
-                allowed_auths_operator none md2 md5 straight
-                allowed_auths_admin none md2 md5 straight
-                guid a123456789abcdefa123456789abcdef
-              endlan
-              chassis_control "{_directory}/chassis 0x20"
+        string chassis = $"""
+            chassis_control "{_directory}/chassis 0x20"
               user 2 true "admin" "{Password}" admin 10 none md2 md5 straight
-              user 3 true "reader" "{Password}" user 10 none md2 md5 straight
-            console 127.0.0.1 {_console}
-
-            """);
+            """;
+        Write("lan.conf", BmcScript.Configuration(new BmcPorts("127.0.0.1", Port, _console), Password, chassis));
     }
 
     /// <summary>Why there can be none here; null: there can.</summary>
@@ -155,17 +101,7 @@ public sealed class BmcSimulator : IAsyncDisposable
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         using TcpClient client = await ConnectAsync(limit.Token);
-        NetworkStream stream = client.GetStream();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes(command + "\n"), limit.Token);
-        // It shows a prompt, echoes the line, and shows the prompt again when done.
-        var seen = new StringBuilder();
-        byte[] buffer = new byte[4096];
-        while (seen.ToString().Count(static c => c == '>') < 2)
-        {
-            int count = await stream.ReadAsync(buffer, limit.Token);
-            if (count == 0) throw new IOException($"the console of ipmi_sim has closed after '{seen}'");
-            seen.Append(Encoding.Latin1.GetString(buffer, 0, count));
-        }
+        await BmcScript.CommandAsync(client.GetStream(), command, limit.Token);
     }
 
     public async ValueTask DisposeAsync()
@@ -193,13 +129,6 @@ public sealed class BmcSimulator : IAsyncDisposable
     }
 
     private void Write(string name, string text) => File.WriteAllText(Path.Combine(_directory.FullName, name), text);
-
-    private static string Record(byte type, byte[] head, string name)
-    {
-        byte[] body = [.. head, (byte)(0xC0 | name.Length), .. Encoding.ASCII.GetBytes(name)];
-        byte[] all = [0, 0, 0x51, type, (byte)body.Length, .. body];
-        return string.Join(' ', all.Select(static value => $"0x{value:x2}"));
-    }
 
     private static int FreePort(SocketType type)
     {
