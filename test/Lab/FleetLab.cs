@@ -29,8 +29,11 @@ public sealed record LabOptions
     /// </summary>
     public IReadOnlyList<string> AgentLauncher { get; init; } = [];
 
-    /// <summary>Further options of all agents.</summary>
-    public IReadOnlyList<string> AgentOptions { get; init; } = [];
+    /// <summary>
+    /// Further options of all agents. As a rule they do not read the machine's hardware: it is no part of the hosts
+    /// that are simulated on it, and its trouble would be all of theirs at once.
+    /// </summary>
+    public IReadOnlyList<string> AgentOptions { get; init; } = ["--no-health"];
 
     /// <summary>Whether each host's processes have a control group, so that it can be degraded.</summary>
     public bool Groups { get; init; }

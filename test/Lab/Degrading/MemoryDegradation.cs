@@ -22,7 +22,10 @@ public sealed class MemoryDegradation(FleetLab lab, LabHost host) : Degradation
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Steps { get; } =
-        [.. s_shares.Select(static share => string.Create(CultureInfo.InvariantCulture, $"{share * 100:0} % of what it uses"))];
+    [
+        .. s_shares.Select(static share =>
+            string.Create(CultureInfo.InvariantCulture, $"{share * 100:0} % of what it uses")),
+    ];
 
     /// <inheritdoc/>
     public override Task GoToAsync(int step)
