@@ -144,6 +144,7 @@ public sealed partial class FleetService
         bool current = heartbeat.SeenRevision == answer.Revision;
         var changed = Expendable(caller);
         host.Report(_fleet.Now, heartbeat.Vms.ToDictionary(static vm => vm.Vm));
+        SuspicionPlanner.Note(_fleet, host, _time.GetUtcNow());
         // What primary, shadow and the hosts of old copies say decides what these are told.
         changed.SymmetricExceptWith(Expendable(caller));
         foreach (var copy in changed) Touch(_fleet.Vm(copy.Vm));

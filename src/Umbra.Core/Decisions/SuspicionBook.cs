@@ -12,26 +12,67 @@ public sealed class SuspicionBook
     /// <summary>How long an approval holds: whoever gave it looked at the evidence of that time.</summary>
     public static readonly TimeSpan ApprovalTime = TimeSpan.FromMinutes(10);
 
-    private readonly Dictionary<HostId, TimeSpan> _suspectedSince = [];
+    private readonly Dictionary<HostId, (TimeSpan Since, TimeSpan Last)> _suspected = [];
+    private readonly Dictionary<VmId, (string Action, TimeSpan At)> _begun = [];
+    private readonly Dictionary<VmId, (string Action, TimeSpan At)> _moved = [];
     private readonly Dictionary<VmId, TimeSpan> _approvedUntil = [];
     private readonly Dictionary<VmId, SwapVerdict> _last = [];
     private readonly Dictionary<VmId, SuspicionHistory> _histories = [];
 
-    /// <summary>Notes that a VM's verdict speaks against the host; the first time counts.</summary>
+    /// <summary>
+    /// Notes that a VM's verdict speaks against the host. It goes on to be suspected while that is noted again at
+    /// least once in a storm window.
+    /// </summary>
     public void Suspect(HostId host, TimeSpan now)
     {
         Prune(now);
-        _suspectedSince.TryAdd(host, now);
+        var since = _suspected.TryGetValue(host, out var known) ? known.Since : now;
+        _suspected[host] = (since, now);
     }
 
     /// <summary>
-    /// Hosts that came under suspicion within the storm window before <paramref name="now"/>, and
-    /// <paramref name="also"/> where it is not among them.
+    /// Hosts that came under suspicion within a storm window of <paramref name="host"/>, noted or not it counts itself
+    /// where it <paramref name="isSuspected"/>. One that has been suspected for long has a cause of its own, but those that came to it
+    /// together stay together for as long as it takes.
     /// </summary>
-    public int HostsSuspected(TimeSpan now, HostId? also)
+    public int HostsSuspectedWith(HostId host, bool isSuspected, TimeSpan now)
     {
         Prune(now);
-        return _suspectedSince.Count + (also is { } host && !_suspectedSince.ContainsKey(host) ? 1 : 0);
+        bool noted = _suspected.TryGetValue(host, out var own);
+        int itself = isSuspected && !noted ? 1 : 0;
+        return itself + CountAround(noted ? own.Since : now);
+    }
+
+    private int CountAround(TimeSpan since)
+    {
+        int count = 0;
+        foreach (var other in _suspected.Values)
+        {
+            if ((other.Since - since).Duration() <= DecisionLimits.StormWindow) count++;
+        }
+
+        return count;
+    }
+
+    /// <summary>A move by suspicion begins.</summary>
+    /// <param name="vm">The VM.</param>
+    /// <param name="action">The move.</param>
+    /// <param name="last">The VM's last move by suspicion that succeeded; null: none. It stays known.</param>
+    /// <param name="now">The fleet's time.</param>
+    public void Begin(VmId vm, string action, string? last, TimeSpan now)
+    {
+        if (_begun.TryGetValue(vm, out var begun) && begun.Action == last) _moved[vm] = begun;
+        _begun[vm] = (action, now);
+    }
+
+    /// <summary>
+    /// How long ago the move began, by a clock that nobody sets; null: it is not the VM's last that succeeded, or it
+    /// began before this controller.
+    /// </summary>
+    public TimeSpan? SinceBegun(VmId vm, string action, TimeSpan now)
+    {
+        if (_begun.TryGetValue(vm, out var begun) && begun.Action == action) return now - begun.At;
+        return _moved.TryGetValue(vm, out var moved) && moved.Action == action ? now - moved.At : null;
     }
 
     /// <summary>A person approves that the VM leaves its host.</summary>
@@ -68,16 +109,17 @@ public sealed class SuspicionBook
     public void Forget(VmId vm)
     {
         _approvedUntil.Remove(vm);
+        _begun.Remove(vm);
+        _moved.Remove(vm);
         _last.Remove(vm);
         _histories.Remove(vm);
     }
 
-    // A host that is suspected for longer than the window is one that has its own cause.
     private void Prune(TimeSpan now)
     {
-        foreach (var (host, since) in _suspectedSince)
+        foreach (var (host, (_, last)) in _suspected)
         {
-            if (now - since > DecisionLimits.StormWindow) _suspectedSince.Remove(host);
+            if (now - last > DecisionLimits.StormWindow) _suspected.Remove(host);
         }
     }
 }

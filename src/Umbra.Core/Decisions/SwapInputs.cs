@@ -41,7 +41,7 @@ public sealed record SwapInputs
     public int SwapsUnderWay { get; init; }
 
     /// <summary>
-    /// Hosts that came under suspicion within <see cref="DecisionLimits.StormWindow"/>, this VM's included.
+    /// Hosts that came under suspicion within <see cref="DecisionLimits.StormWindow"/> of this VM's, it included.
     /// </summary>
     public int SuspectedHosts { get; init; }
 

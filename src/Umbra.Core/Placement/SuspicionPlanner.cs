@@ -11,29 +11,55 @@ namespace Umbra.Core.Placement;
 /// </summary>
 public static class SuspicionPlanner
 {
-    /// <summary>What the decision about the VM rests on at this moment.</summary>
+    /// <summary>
+    /// What the decision about the VM rests on at this moment; what only a move needs, for one that should move.
+    /// </summary>
     public static SwapInputs InputsOf(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
     {
-        var (obstacle, passes) = ObstacleOf(fleet, vm);
         var primary = Against(fleet, vm, vm.Primary, DriftSide.Primary, utcNow);
-        HostId? suspected = primary.Weight >= DecisionLimits.SwapWeight ? vm.Primary : null;
-        return new SwapInputs
+        var shadow = vm.Shadow is { } host ? Against(fleet, vm, host, DriftSide.Shadow, utcNow) : Suspicion.None;
+        var inputs = new SwapInputs
         {
             Mode = vm.Policy.Swap,
             Primary = primary,
-            Shadow = vm.Shadow is { } host
-                ? Against(fleet, vm, host, DriftSide.Shadow, utcNow)
-                : Suspicion.None,
+            Shadow = shadow,
+            IntervalMax = vm.Policy.IntervalMax,
+            Approved = fleet.Suspicions.IsApproved(vm.Name, fleet.Now),
+            SuspectedHosts = fleet.Suspicions.HostsSuspectedWith(vm.Primary, isSuspected: false, fleet.Now),
+        };
+        return primary.Weight < DecisionLimits.SwapWeight ? inputs : InputsOfAMove(fleet, vm, inputs, utcNow);
+    }
+
+    // What a move would rest on costs most of a look, and hardly a VM needs it.
+    private static SwapInputs InputsOfAMove(FleetState fleet, VmRecord vm, SwapInputs inputs, DateTimeOffset utcNow)
+    {
+        var (obstacle, passes) = ObstacleOf(fleet, vm);
+        return inputs with
+        {
+            Shadow = vm.Shadow is { } host ? WithWordOfOthers(fleet, vm, host, inputs.Shadow) : inputs.Shadow,
             Obstacle = obstacle,
             ObstaclePasses = passes,
             Lag = fleet.StatusOn(vm.Primary, vm.Name)?.Sync.Lag ?? TimeSpan.Zero,
-            IntervalMax = vm.Policy.IntervalMax,
-            SinceLastSwap = SinceLastSwap(vm, utcNow),
-            Approved = fleet.Suspicions.IsApproved(vm.Name, fleet.Now),
+            SinceLastSwap = SinceLastSwap(fleet, vm, utcNow),
             SwapsUnderWay = fleet.SuspectSwaps,
-            SuspectedHosts = fleet.Suspicions.HostsSuspected(fleet.Now, suspected),
+            SuspectedHosts = fleet.Suspicions.HostsSuspectedWith(vm.Primary, isSuspected: true, fleet.Now),
             FleetHosts = fleet.HostsAlive,
         };
+    }
+
+    /// <summary>
+    /// Notes which hosts the report of <paramref name="host"/> speaks against, before anything is decided: what one
+    /// report tells of many hosts would else be weighed as if it came one by one, and the first VMs were moved in a
+    /// storm.
+    /// </summary>
+    public static void Note(FleetState fleet, HostState host, DateTimeOffset utcNow)
+    {
+        foreach (var vm in fleet.VmsOn(host.Name))
+        {
+            if (!IsWatched(vm)) continue;
+            var primary = Against(fleet, vm, vm.Primary, DriftSide.Primary, utcNow);
+            if (primary.Weight >= DecisionLimits.SwapWeight) fleet.Suspicions.Suspect(vm.Primary, fleet.Now);
+        }
     }
 
     /// <summary>
@@ -41,7 +67,7 @@ public static class SuspicionPlanner
     /// </summary>
     public static SwapVerdict? Look(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
     {
-        if (vm.Deleting || vm.Power != DesiredPower.Running || !vm.Policy.Enabled) return null;
+        if (!IsWatched(vm)) return null;
         var inputs = InputsOf(fleet, vm, utcNow);
         if (inputs.Primary.Weight >= DecisionLimits.SwapWeight) fleet.Suspicions.Suspect(vm.Primary, fleet.Now);
         fleet.Suspicions.Keep(vm.Name, new SuspicionPoint(
@@ -85,11 +111,34 @@ public static class SuspicionPlanner
         if (Look(fleet, vm, utcNow) is not { Step: SwapStep.Swap } verdict) return null;
         fleet.Suspicions.UseApproval(vm.Name);
         string id = $"suspect-{vm.Ownership.Generation.Value}-{utcNow.ToUnixTimeMilliseconds()}";
+        fleet.Suspicions.Begin(vm.Name, id, LastMove(vm)?.Pending.Action.Id, fleet.Now);
         var action = new VmAction(id, VmActionKind.Swap, verdict.Reason) { Suspect = true };
         var pending = new PendingAction(action, vm.Primary, vm.Ownership.Generation, utcNow);
         return new VmPlan(
             vm with { Action = pending },
             [new PlannedEvent("swap.started", vm.Primary, $"it leaves {vm.Primary}: {verdict.Reason}")]);
+    }
+
+    private static bool IsWatched(VmRecord vm) =>
+        !vm.Deleting && vm.Power == DesiredPower.Running && vm.Policy.Enabled;
+
+    // The VM's own pair knows only what changed since its baseline: where that was learnt on a host that was bad
+    // already, the other VMs there know better. A verdict of theirs counts, less than that is what many watches at once
+    // bring about by chance.
+    private static Suspicion WithWordOfOthers(FleetState fleet, VmRecord vm, HostId host, Suspicion own)
+    {
+        var worst = own;
+        foreach (var other in fleet.VmsOn(host))
+        {
+            if (other.Name == vm.Name || DriftOf(fleet, other) is not { } drift) continue;
+            if (other.Primary != host && other.Shadow != host) continue;
+            var side = other.Primary == host ? DriftSide.Primary : DriftSide.Shadow;
+            var kpi = drift.Kpis.Where(kpi => kpi.Side == side).MaxBy(static kpi => kpi.Score);
+            if (kpi is null || kpi.Score < DecisionLimits.SwapWeight || kpi.Score <= worst.Weight) continue;
+            worst = own with { Weight = kpi.Score, Explanation = $"{other.Name} there: {kpi.Explanation}" };
+        }
+
+        return worst;
     }
 
     private static Suspicion Against(
@@ -121,14 +170,16 @@ public static class SuspicionPlanner
         };
     }
 
-    private static TimeSpan? SinceLastSwap(VmRecord vm, DateTimeOffset utcNow)
+    private static TimeSpan? SinceLastSwap(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
     {
-        var last = vm.History.LastOrDefault(static done =>
-            done is { Result.Succeeded: true, Pending.Action: { Kind: VmActionKind.Swap, Suspect: true } });
-        if (last is null) return null;
-        var since = utcNow - last.Pending.Started;
+        if (LastMove(vm) is not { } last) return null;
+        var since = fleet.Suspicions.SinceBegun(vm.Name, last.Pending.Action.Id, fleet.Now)
+            ?? utcNow - last.Pending.Started;
         return since > TimeSpan.Zero ? since : TimeSpan.Zero;
     }
+
+    private static FinishedAction? LastMove(VmRecord vm) =>
+        vm.History.LastOrDefault(static done => done.IsMoveBySuspicion);
 
     private static bool TriedLately(FleetState fleet, VmRecord vm) =>
         vm.History.Count > 0 && vm.History[^1] is { Result.Succeeded: false } last

@@ -119,8 +119,11 @@ public sealed record VmRecord
     public VmRecord WithResult(VmActionResult result)
     {
         Invariant.Holds(Action is not null && Action.Action.Id == result.Id, "the result is of the action under way");
-        var history = History.Append(new FinishedAction(Action, result)).TakeLast(HistoryMax);
-        return this with { Action = null, History = [.. history] };
+        List<FinishedAction> history = [.. History, new FinishedAction(Action, result)];
+        // The last move by suspicion says how long the next one waits: it is not forgotten over other actions.
+        int moved = history.FindLastIndex(static done => done.IsMoveBySuspicion);
+        if (history.Count > HistoryMax) history.RemoveAt(moved == 0 ? 1 : 0);
+        return this with { Action = null, History = history };
     }
 
     /// <summary>
@@ -159,4 +162,9 @@ public sealed record PendingAction(
     bool PoweredOff = false);
 
 /// <summary>An action that has ended.</summary>
-public sealed record FinishedAction(PendingAction Pending, VmActionResult Result);
+public sealed record FinishedAction(PendingAction Pending, VmActionResult Result)
+{
+    /// <summary>Whether it moved the VM off hardware that was suspected.</summary>
+    public bool IsMoveBySuspicion =>
+        this is { Result.Succeeded: true, Pending.Action: { Kind: VmActionKind.Swap, Suspect: true } };
+}

@@ -94,22 +94,98 @@ public sealed class SuspicionPlannerTests
     [Fact]
     public void A_VM_that_moved_by_suspicion_waits_before_it_moves_again()
     {
-        var fleet = Fleet().Change(vm => vm with
-        {
-            History =
-            [
-                new FinishedAction(
-                    new PendingAction(
-                        new VmAction("s", VmActionKind.Swap, "why") { Suspect = true }, new HostId("c"),
-                        new Generation(1), FleetBuilder.Start.AddMinutes(-9)),
-                    new VmActionResult { Id = "s", Succeeded = true, Detail = "done" }),
-            ],
-        });
+        var fleet = Moved();
         fleet.Report("b", Shadow(1.5)).Settle();
         Assert.Null(fleet.Record().Action);
         fleet.Pass(TimeSpan.FromMinutes(1), "a", "b", "c").Settle();
         Assert.NotNull(fleet.Record().Action);
     }
+
+    [Fact]
+    public void Other_actions_do_not_shorten_the_wait_after_a_move()
+    {
+        var fleet = Moved();
+        for (int n = 0; n < VmRecord.HistoryMax + 2; n++)
+        {
+            var sync = new PendingAction(
+                new VmAction($"s{n}", VmActionKind.Sync, "wanted"), new HostId("a"), new Generation(1), fleet.UtcNow);
+            fleet.Change(vm => (vm with { Action = sync }).WithResult(
+                new VmActionResult { Id = sync.Action.Id, Succeeded = true, Detail = "done" }));
+        }
+
+        Assert.Equal(VmRecord.HistoryMax, fleet.Record().History.Count);
+        Assert.Null(fleet.Report("b", Shadow(1.5)).Settle().Record().Action);
+    }
+
+    [Fact]
+    public void A_wall_clock_that_is_set_does_not_shorten_the_wait_after_a_move()
+    {
+        var fleet = Fleet().Report("b", Shadow(1.1)).Settle();
+        var done = new VmActionResult { Id = fleet.Record().Action!.Action.Id, Succeeded = true, Detail = "done" };
+        fleet.Change(vm => vm.WithResult(done)).Pass(TimeSpan.FromMinutes(1), "a", "b", "c");
+        fleet.ClockSet = TimeSpan.FromHours(2);
+        Assert.Null(fleet.Settle().Record().Action);
+        fleet.Pass(TimeSpan.FromMinutes(9), "a", "b", "c");
+        Assert.NotNull(fleet.Settle().Record().Action);
+    }
+
+    [Theory]
+    [InlineData("b", "c", DriftSide.Primary)]
+    [InlineData("c", "b", DriftSide.Shadow)]
+    public void A_VM_is_not_moved_where_another_ones_watch_has_a_verdict(
+        string primary, string shadow, DriftSide side)
+    {
+        var fleet = Fleet().Vm("w", primary, shadow, policy: new ProtectionPolicy { Swap = SwapMode.Observe });
+        fleet.Report("c", [primary == "c" ? FleetBuilder.Primary("w") : Shadow(1.2, side, "w")]);
+        fleet.Report("b", Shadow(1.1), primary == "b" ? FleetBuilder.Primary("w") : Shadow(1.2, side, "w"));
+        Assert.Null(fleet.Settle().Record().Action);
+        var verdict = SuspicionPlanner.Look(fleet.Fleet, fleet.Record(), fleet.UtcNow)!.Value;
+        Assert.Equal(SwapStep.Refuse, verdict.Step);
+        Assert.Contains("w there", verdict.Reason);
+    }
+
+    [Fact]
+    public void One_report_that_speaks_against_three_hosts_moves_nobody()
+    {
+        var fleet = new FleetBuilder().Host("a").Host("b").Host("c").Host("d");
+        foreach (string host in (string[])["a", "b", "c"])
+            fleet.Vm("v" + host, host, "d").Report(host, FleetBuilder.Primary("v" + host));
+        fleet.Report("d", Shadow(1.2, vm: "va"), Shadow(1.2, vm: "vb"), Shadow(1.2, vm: "vc"));
+        SuspicionPlanner.Note(fleet.Fleet, fleet.Fleet.Host(new HostId("d"))!, fleet.UtcNow);
+        Assert.All(fleet.Settle().Fleet.Vms, static vm => Assert.Null(vm.Action));
+    }
+
+    [Fact]
+    public void A_storm_lasts_as_long_as_its_hosts_are_suspected_and_holds_no_other_VM()
+    {
+        var book = new SuspicionBook();
+        var (early, late) = (new HostId("a"), new HostId("d"));
+        var now = TimeSpan.Zero;
+        for (; now < 3 * DecisionLimits.StormWindow; now += TimeSpan.FromSeconds(1))
+        {
+            foreach (string host in (string[])["a", "b", "c"])
+            {
+                book.Suspect(new HostId(host), now);
+                Assert.Equal(now == TimeSpan.Zero ? host[0] - 'a' + 1 : 3, book.HostsSuspectedWith(early, false, now));
+            }
+        }
+
+        book.Suspect(late, now);
+        Assert.Equal(1, book.HostsSuspectedWith(late, false, now));
+        Assert.Equal(0, book.HostsSuspectedWith(early, false, now + (2 * DecisionLimits.StormWindow)));
+    }
+
+    private static FleetBuilder Moved() => Fleet().Change(static vm => vm with
+    {
+        History =
+        [
+            new FinishedAction(
+                new PendingAction(
+                    new VmAction("s", VmActionKind.Swap, "why") { Suspect = true }, new HostId("c"),
+                    new Generation(1), FleetBuilder.Start.AddMinutes(-9)),
+                new VmActionResult { Id = "s", Succeeded = true, Detail = "done" }),
+        ],
+    });
 
     private static FleetBuilder Fleet(SwapMode mode = SwapMode.Auto) => new FleetBuilder()
         .Host("a").Host("b").Host("c")
