@@ -5,7 +5,7 @@ using Umbra.Core.Basics;
 namespace Umbra.Simulation;
 
 /// <summary>
-/// <c>sim --seeds N [--from S]</c> runs many seeds, <c>sim --seed S [--trace]</c> replays one; anything else runs this
+/// <c>sim --seeds N [--from S]</c> runs many seeds, <c>sim --seed S [--fleet] [--trace]</c> replays one; anything else runs this
 /// project's tests.
 /// </summary>
 internal static class Program
@@ -16,29 +16,31 @@ internal static class Program
         if (args.Length == 0 || args[0] != "sim")
             return Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args).GetAwaiter().GetResult();
         PlantedBug bug = Enum.Parse<PlantedBug>(Option(args, "--bug") ?? "None");
-        if (Option(args, "--seed") is { } seed) return Replay(Number(seed), bug, args.Contains("--trace"));
-        return RunMany((int)Number(Option(args, "--seeds") ?? "1000"), Number(Option(args, "--from") ?? "1"), bug);
+        if (Option(args, "--seed") is { } seed) return Replay(Number(seed), bug, args.Contains("--trace"), args.Contains("--fleet"));
+        return RunMany((int)Number(Option(args, "--seeds") ?? "1000"), Number(Option(args, "--from") ?? "1"), bug, args.Contains("--fleet"));
     }
 
-    private static int Replay(ulong seed, PlantedBug bug, bool trace)
+    private static int Replay(ulong seed, PlantedBug bug, bool trace, bool fleet)
     {
-        SimResult result = new SimWorld(seed, bug, trace ? Console.Out : null).Run();
+        TextWriter? to = trace ? Console.Out : null;
+        SimResult result = fleet || SeedRun.IsOfFleet(bug)
+            ? new FleetWorld(seed, bug, to).Run() : new SimWorld(seed, bug, to).Run();
         Console.WriteLine(result);
         return result.Failure is null ? 0 : 1;
     }
 
-    private static int RunMany(int count, ulong from, PlantedBug bug)
+    private static int RunMany(int count, ulong from, PlantedBug bug, bool fleet)
     {
         Stopwatch watch = Stopwatch.StartNew();
-        SeedRun run = SeedRun.Run(from, count, bug, failuresMax: 5);
+        SeedRun run = SeedRun.Run(from, count, bug, failuresMax: 5, fleet);
         foreach (SimResult failed in run.Failures)
             Console.WriteLine($"seed {failed.Seed}: {failed.Failure}");
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{run.Done} seeds, {run.Failures.Count} failed, {run.Repeated} run twice, {run.Epochs} epochs, "
-            + $"{run.Swaps} swaps, {run.Runs} shadows run, {run.Lost} VMs lost or left to a person, "
+            + $"{run.Swaps} swaps, {run.Moves} moves by suspicion, {run.Runs} shadows run, {run.Lost} VMs lost or left to a person, "
             + $"{watch.Elapsed.TotalSeconds:0.0} s"));
-        if (run.Failures.Count > 0) Console.WriteLine($"replay: sim --seed {run.Failures[0].Seed} --trace");
+        if (run.Failures.Count > 0) Console.WriteLine("replay: sim " + run.Failures[0].Replay);
         return run.Failures.Count == 0 ? 0 : 1;
     }
 

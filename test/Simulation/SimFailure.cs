@@ -47,4 +47,13 @@ public enum PlantedBug
     /// The note that a guest is held is not kept, so that an agent restarted during a swap lets it run.
     /// </summary>
     HeldForgotten,
+
+    /// <summary>When a VM was last moved by suspicion is forgotten.</summary>
+    CoolDownIgnored,
+
+    /// <summary>What speaks against the shadow's host is not looked at.</summary>
+    ShadowSuspicionIgnored,
+
+    /// <summary>A host that was left by suspicion is not cordoned.</summary>
+    CordonForgotten,
 }

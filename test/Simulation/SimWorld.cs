@@ -16,8 +16,18 @@ namespace Umbra.Simulation;
 /// <param name="Swaps">Swaps that succeeded.</param>
 /// <param name="Takeovers">Shadows that came to run the VM.</param>
 /// <param name="LostVm">Whether the VM was lost, as it may be when all its hosts fail.</param>
+/// <param name="Moves">VMs moved in the seed's fleet.</param>
 internal sealed record SimResult(
-    ulong Seed, string? Failure, ulong Digest, int Epochs, int Swaps, int Takeovers, bool LostVm);
+    ulong Seed, string? Failure, ulong Digest, int Epochs, int Swaps, int Takeovers, bool LostVm,
+    int Moves = 0)
+{
+    /// <summary>Begins what went wrong in a fleet, not in a pair.</summary>
+    public const string InFleet = "fleet, ";
+
+    /// <summary>What shows it again.</summary>
+    public string Replay => $"--seed {Seed} --trace"
+        + (Failure?.StartsWith(InFleet, StringComparison.Ordinal) == true ? " --fleet" : "");
+}
 
 /// <summary>
 /// Three hosts, a controller, one VM, and everything that can go wrong with them, in virtual time and out of one seed:

@@ -17,6 +17,7 @@ public sealed class SimulationTests
         Assert.True(run.Failures.Count == 0, string.Join('\n', run.Failures));
         Assert.Equal(Seeds, run.Done);
         Assert.True(run.Repeated > 0 && run.Epochs > Seeds && run.Swaps > Seeds, "the simulation did something");
+        Assert.True(run.Moves > Seeds / SeedRun.FleetOneIn, "fleets moved VMs on suspicion");
     }
 
     [Theory]
@@ -31,6 +32,9 @@ public sealed class SimulationTests
     [InlineData(PlantedBug.UnacknowledgedPagesForgotten)]
     [InlineData(PlantedBug.UnacknowledgedForgotten)]
     [InlineData(PlantedBug.HeldForgotten)]
+    [InlineData(PlantedBug.CoolDownIgnored)]
+    [InlineData(PlantedBug.ShadowSuspicionIgnored)]
+    [InlineData(PlantedBug.CordonForgotten)]
     public void A_planted_mistake_is_found(PlantedBug bug)
     {
         SeedRun run = SeedRun.Run(from: 1, 4000, bug, failuresMax: 1);
