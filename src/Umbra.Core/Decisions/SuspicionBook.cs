@@ -13,6 +13,11 @@ public sealed class SuspicionBook
     public static readonly TimeSpan ApprovalTime = TimeSpan.FromMinutes(10);
 
     private readonly Dictionary<HostId, (TimeSpan Since, TimeSpan Last)> _suspected = [];
+
+    // How many hosts belong together by when they were first suspected; of one time, for every VM asks in a storm.
+    private readonly Dictionary<TimeSpan, int> _counts = [];
+    private TimeSpan? _prunedAt;
+
     private readonly Dictionary<VmId, (string Action, TimeSpan At)> _begun = [];
     private readonly Dictionary<VmId, (string Action, TimeSpan At)> _moved = [];
     private readonly Dictionary<VmId, TimeSpan> _approvedUntil = [];
@@ -26,14 +31,18 @@ public sealed class SuspicionBook
     public void Suspect(HostId host, TimeSpan now)
     {
         Prune(now);
-        var since = _suspected.TryGetValue(host, out var known) ? known.Since : now;
-        _suspected[host] = (since, now);
+        if (_suspected.TryGetValue(host, out var known)) _suspected[host] = (known.Since, now);
+        else
+        {
+            _suspected[host] = (now, now);
+            _counts.Clear();
+        }
     }
 
     /// <summary>
-    /// Hosts that came under suspicion within a storm window of <paramref name="host"/>, noted or not it counts itself
-    /// where it <paramref name="isSuspected"/>. One that has been suspected for long has a cause of its own, but those that came to it
-    /// together stay together for as long as it takes.
+    /// Hosts that came under suspicion within a storm window of <paramref name="host"/>. It counts itself where it was
+    /// noted, or <paramref name="isSuspected"/> now. One that has been suspected for long has a cause of its own, but
+    /// those that came to it together stay together for as long as it takes.
     /// </summary>
     public int HostsSuspectedWith(HostId host, bool isSuspected, TimeSpan now)
     {
@@ -45,13 +54,13 @@ public sealed class SuspicionBook
 
     private int CountAround(TimeSpan since)
     {
-        int count = 0;
+        if (_counts.TryGetValue(since, out int count)) return count;
         foreach (var other in _suspected.Values)
         {
             if ((other.Since - since).Duration() <= DecisionLimits.StormWindow) count++;
         }
 
-        return count;
+        return _counts[since] = count;
     }
 
     /// <summary>A move by suspicion begins.</summary>
@@ -117,6 +126,9 @@ public sealed class SuspicionBook
 
     private void Prune(TimeSpan now)
     {
+        if (now == _prunedAt) return;
+        _prunedAt = now;
+        _counts.Clear();
         foreach (var (host, (_, last)) in _suspected)
         {
             if (now - last > DecisionLimits.StormWindow) _suspected.Remove(host);

@@ -15,6 +15,7 @@ public sealed class FleetState
     private readonly Dictionary<HostId, SortedSet<string>> _vmsByHost = [];
     private readonly Dictionary<HostId, long> _reservedBytes = [];
     private readonly Dictionary<VmId, (string Id, TimeSpan Since)> _lastActions = [];
+    private int? _hostsAlive;
 
     /// <summary>The time of what happens now, on the controller's monotonic clock. Never goes back.</summary>
     public TimeSpan Now { get; private set; }
@@ -25,8 +26,11 @@ public sealed class FleetState
     /// <summary>Swaps by suspicion that are under way.</summary>
     public int SuspectSwaps { get; private set; }
 
-    /// <summary>Hosts that are heard.</summary>
-    public int HostsAlive => _hosts.Values.Count(host => host.IsAlive(Now));
+    /// <summary>
+    /// Hosts that are heard. Counted once for one time: in a storm every VM's decision asks, and one host more that is
+    /// heard meanwhile makes no difference.
+    /// </summary>
+    public int HostsAlive => _hostsAlive ??= _hosts.Values.Count(host => host.IsAlive(Now));
 
     /// <summary>All hosts, in order of name.</summary>
     public IEnumerable<HostState> Hosts => _hosts.Values;
@@ -43,11 +47,17 @@ public sealed class FleetState
     /// <summary>Time goes on.</summary>
     public void AdvanceTo(TimeSpan now)
     {
-        if (now > Now) Now = now;
+        if (now <= Now) return;
+        Now = now;
+        _hostsAlive = null;
     }
 
     /// <summary>Adds the host or replaces what was known of it.</summary>
-    public void Put(HostState host) => _hosts[host.Name.Value] = host;
+    public void Put(HostState host)
+    {
+        _hosts[host.Name.Value] = host;
+        _hostsAlive = null;
+    }
 
     /// <summary>Adds the VM or replaces what was known of it.</summary>
     public void Put(VmRecord vm)
@@ -75,7 +85,11 @@ public sealed class FleetState
     }
 
     /// <summary>Forgets the host.</summary>
-    public void Remove(HostId name) => _hosts.Remove(name.Value);
+    public void Remove(HostId name)
+    {
+        _hosts.Remove(name.Value);
+        _hostsAlive = null;
+    }
 
     /// <summary>VMs that have their primary, their shadow or an old copy on the host, in order of name.</summary>
     public IEnumerable<VmRecord> VmsOn(HostId host) =>

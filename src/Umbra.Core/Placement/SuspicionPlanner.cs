@@ -133,7 +133,7 @@ public static class SuspicionPlanner
             if (other.Name == vm.Name || DriftOf(fleet, other) is not { } drift) continue;
             if (other.Primary != host && other.Shadow != host) continue;
             var side = other.Primary == host ? DriftSide.Primary : DriftSide.Shadow;
-            var kpi = drift.Kpis.Where(kpi => kpi.Side == side).MaxBy(static kpi => kpi.Score);
+            var (kpi, _) = SuspicionRule.WorstOf(drift, side);
             if (kpi is null || kpi.Score < DecisionLimits.SwapWeight || kpi.Score <= worst.Weight) continue;
             worst = own with { Weight = kpi.Score, Explanation = $"{other.Name} there: {kpi.Explanation}" };
         }
