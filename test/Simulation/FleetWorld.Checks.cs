@@ -73,7 +73,8 @@ internal sealed partial class FleetWorld
         bool approved = _approvedUntil.Remove(vm.Name, out TimeSpan until) && _now < until;
         Require(
             Against(to) < Math.Max(Against(from), Against(from) + Hardware(from)),
-            $"{vm.Name} leaves {from} ({Against(from):0.00}) for {to} ({Against(to):0.00}), which is known as no better");
+            $"{vm.Name} leaves {from} ({Against(from):0.00}) for {to} ({Against(to):0.00}), "
+            + "which is known as no better");
         Require(
             _kept.Values.Count(static other => other.Action is { Action.Suspect: true })
                 < DecisionLimits.SwapsAtOnceMax, "more VMs are moved at once than may be");
@@ -120,7 +121,8 @@ internal sealed partial class FleetWorld
             if (signs) suspect = known ? suspect with { Last = _now } : new Suspect(_now, null, _now);
             bool verdict = _told.Any(told => told.Value.Primary == host.Id && told.Value.AgainstPrimary >= 1
                 && IsOfNow(told.Key, told.Value));
-            if (signs || known) _suspects[host.Id] = suspect with { Verdict = verdict ? suspect.Verdict ?? _now : null };
+            TimeSpan? since = verdict ? suspect.Verdict ?? _now : null;
+            if (signs || known) _suspects[host.Id] = suspect with { Verdict = since };
         }
     }
 

@@ -5,8 +5,8 @@ using Umbra.Core.Basics;
 namespace Umbra.Simulation;
 
 /// <summary>
-/// <c>sim --seeds N [--from S]</c> runs many seeds, <c>sim --seed S [--fleet] [--trace]</c> replays one; anything else runs this
-/// project's tests.
+/// <c>sim --seeds N [--from S]</c> runs many seeds, <c>sim --seed S [--trace]</c> replays one; with
+/// <c>--fleet</c> fleets alone. Anything else runs this project's tests.
 /// </summary>
 internal static class Program
 {
@@ -16,8 +16,10 @@ internal static class Program
         if (args.Length == 0 || args[0] != "sim")
             return Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args).GetAwaiter().GetResult();
         PlantedBug bug = Enum.Parse<PlantedBug>(Option(args, "--bug") ?? "None");
-        if (Option(args, "--seed") is { } seed) return Replay(Number(seed), bug, args.Contains("--trace"), args.Contains("--fleet"));
-        return RunMany((int)Number(Option(args, "--seeds") ?? "1000"), Number(Option(args, "--from") ?? "1"), bug, args.Contains("--fleet"));
+        bool fleet = args.Contains("--fleet");
+        if (Option(args, "--seed") is { } seed) return Replay(Number(seed), bug, args.Contains("--trace"), fleet);
+        int count = (int)Number(Option(args, "--seeds") ?? "1000");
+        return RunMany(count, Number(Option(args, "--from") ?? "1"), bug, fleet);
     }
 
     private static int Replay(ulong seed, PlantedBug bug, bool trace, bool fleet)
@@ -38,8 +40,8 @@ internal static class Program
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{run.Done} seeds, {run.Failures.Count} failed, {run.Repeated} run twice, {run.Epochs} epochs, "
-            + $"{run.Swaps} swaps, {run.Moves} moves by suspicion, {run.Runs} shadows run, {run.Lost} VMs lost or left to a person, "
-            + $"{watch.Elapsed.TotalSeconds:0.0} s"));
+            + $"{run.Swaps} swaps, {run.Moves} moves by suspicion, {run.Runs} shadows run, "
+            + $"{run.Lost} VMs lost or left to a person, {watch.Elapsed.TotalSeconds:0.0} s"));
         if (run.Failures.Count > 0) Console.WriteLine("replay: sim " + run.Failures[0].Replay);
         return run.Failures.Count == 0 ? 0 : 1;
     }

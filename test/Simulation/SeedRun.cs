@@ -5,7 +5,7 @@ internal sealed class SeedRun
 {
     private const int RepeatOneIn = 20;
 
-    /// <summary>Of so many seeds one has a fleet too: half an hour of many VMs takes longer than a pair's seconds.</summary>
+    /// <summary>Of so many seeds one has a fleet too: half an hour of many VMs takes longer.</summary>
     public const int FleetOneIn = 50;
 
     private readonly Lock _lock = new();
