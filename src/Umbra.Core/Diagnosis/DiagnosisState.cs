@@ -1,0 +1,11 @@
+namespace Umbra.Core.Diagnosis;
+
+/// <summary>How far a diagnosis is.</summary>
+public enum DiagnosisState
+{
+    /// <summary>The VM is leaving the host; what spoke against it is kept.</summary>
+    Swapping = 0,
+
+    /// <summary>The VM has left and the report is whole.</summary>
+    Completed = 1,
+}

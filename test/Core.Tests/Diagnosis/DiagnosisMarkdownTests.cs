@@ -1,0 +1,56 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Diagnosis;
+using Umbra.Core.Drift;
+using Umbra.Core.Health;
+using Xunit;
+
+namespace Umbra.Core.Tests.Diagnosis;
+
+public sealed class DiagnosisMarkdownTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 1, 10, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void The_report_names_suspect_confidence_evidence_and_next_step()
+    {
+        string text = DiagnosisMarkdown.Of(Record());
+        Assert.StartsWith("# Diagnosis of a\n", text, StringComparison.Ordinal);
+        Assert.Contains("**Suspect:** sda (Drive), confidence 0.83 of 1", text);
+        Assert.Contains("**Next step:** Look at the SMART report of sda", text);
+        Assert.Contains("umbra host uncordon a", text);
+        Assert.Contains("| 2026-11-01 09:59:00Z | drift | disk.latency is up |", text);
+        Assert.Contains("| disk.latency | 1.00 | Primary | - | 2026-11-01 09:59:00Z | 0 % |", text);
+        Assert.Contains("Memory scrub: not available.", text);
+    }
+
+    [Fact]
+    public void What_sensors_say_neither_ends_the_table_nor_becomes_markup()
+    {
+        var record = Record() with { Reason = "a | b\n# c <img> `d`" };
+        Assert.Contains("| reason | a \\| b # c \\<img> \\`d\\` |", DiagnosisMarkdown.Of(record));
+    }
+
+    [Fact]
+    public void Nothing_known_is_said_to_be_nothing()
+    {
+        var record = Record() with { Candidates = [], Evidence = [], Drift = null, NextStep = "look" };
+        string text = DiagnosisMarkdown.Of(record);
+        Assert.Contains("**Suspect:** none", text);
+        Assert.Contains("## Evidence\n\nNone.\n", text);
+    }
+
+    private static DiagnosisRecord Record()
+    {
+        var drift = SuspectRankingTests.Drift((Kpi.DiskLatency, 1, 60));
+        var candidates = SuspectRanking.Rank(
+            drift, [SuspectRankingTests.Event("sda", ComponentKind.Drive)], Now);
+        return new DiagnosisRecord
+        {
+            Id = "suspect-1-1", Vm = new VmId("v"), OldHost = new HostId("a"), NewHost = new HostId("b"),
+            State = DiagnosisState.Completed, Decided = Now, Reason = "it drifts", Candidates = candidates,
+            Evidence = [new DiagnosisEvidence(Now.AddMinutes(-1), "drift", "disk.latency is up")], Drift = drift,
+            NextStep = NextSteps.For(candidates[0], new HostId("a")),
+        };
+    }
+}

@@ -1,0 +1,121 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Diagnosis;
+using Umbra.Core.Drift;
+using Umbra.Core.Health;
+using Xunit;
+
+namespace Umbra.Core.Tests.Diagnosis;
+
+public sealed class SuspectRankingTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 1, 10, 0, 0, TimeSpan.Zero);
+
+    [Theory]
+    [InlineData(Kpi.CpuWork, ComponentFamily.Processor)]
+    [InlineData(Kpi.CpuWait, ComponentFamily.Processor)]
+    [InlineData(Kpi.MemoryLatency, ComponentFamily.Memory)]
+    [InlineData(Kpi.DiskLatency, ComponentFamily.Drive)]
+    [InlineData(Kpi.DiskFlush, ComponentFamily.Drive)]
+    [InlineData(Kpi.NetLatency, ComponentFamily.Network)]
+    [InlineData(Kpi.NetLoss, ComponentFamily.Network)]
+    public void Drift_of_one_KPI_alone_names_its_family_and_leaves_room_for_the_unknown(
+        string kpi, ComponentFamily family)
+    {
+        var suspect = Assert.Single(SuspectRanking.Rank(Drift((kpi, 1, 60)), [], Now));
+        Assert.Equal(family, suspect.Family);
+        Assert.Equal(2 / 3.0, suspect.Confidence, 6);
+        Assert.Equal(Now.AddSeconds(-60), suspect.Onset);
+    }
+
+    [Theory]
+    [InlineData(Kpi.DiskLatency, ComponentFamily.Drive)]
+    [InlineData(Kpi.NetLatency, ComponentFamily.Network)]
+    public void Waiting_that_a_sick_disk_or_link_causes_does_not_outrank_it(string cause, ComponentFamily family)
+    {
+        // Noticed earlier and stronger than the cause.
+        var ranked = SuspectRanking.Rank(Drift((Kpi.CpuWait, 2, 120), (cause, 1, 60)), [], Now);
+        Assert.Equal([family, ComponentFamily.Processor], ranked.Select(static c => c.Family));
+        Assert.True(ranked[0].Confidence > 2 * ranked[1].Confidence);
+    }
+
+    [Fact]
+    public void Of_several_families_the_first_to_drift_leads()
+    {
+        var ranked = SuspectRanking.Rank(Drift((Kpi.CpuWork, 1, 600), (Kpi.MemoryLatency, 1.5, 60)), [], Now);
+        Assert.Equal(ComponentFamily.Processor, ranked[0].Family);
+    }
+
+    [Fact]
+    public void Of_families_that_began_together_the_highest_score_leads()
+    {
+        var ranked = SuspectRanking.Rank(Drift((Kpi.CpuWork, 1, 60), (Kpi.MemoryLatency, 1.5, 60)), [], Now);
+        Assert.Equal(ComponentFamily.Memory, ranked[0].Family);
+    }
+
+    [Fact]
+    public void A_matching_event_names_the_part_and_raises_the_confidence()
+    {
+        var drift = Drift((Kpi.CpuWork, 1, 60));
+        var alone = SuspectRanking.Rank(drift, [], Now)[0];
+        var suspect = SuspectRanking.Rank(drift, [Event("FAN 2", ComponentKind.Fan)], Now)[0];
+        Assert.Equal(("FAN 2", ComponentKind.Fan), (suspect.Component, suspect.Kind));
+        Assert.True(suspect.Confidence > alone.Confidence);
+    }
+
+    [Fact]
+    public void Events_alone_name_the_heaviest_part()
+    {
+        HealthEvent[] events =
+        [
+            Event("eno1", ComponentKind.Network, HealthSeverity.Warning), Event("DIMM A1", ComponentKind.Memory),
+            Event("smart", ComponentKind.Reader),
+        ];
+        var ranked = SuspectRanking.Rank(null, events, Now);
+        Assert.Equal(["DIMM A1", "eno1"], ranked.Select(static c => c.Component));
+        Assert.Equal([0.6, 0.2], ranked.Select(static c => Math.Round(c.Confidence, 6)));
+    }
+
+    [Fact]
+    public void An_event_that_explains_no_drifting_KPI_does_not_outrank_the_drift()
+    {
+        var ranked = SuspectRanking.Rank(
+            Drift((Kpi.DiskLatency, 1, 60)), [Event("FAN 2", ComponentKind.Fan)], Now);
+        Assert.Equal(ComponentFamily.Drive, ranked[0].Family);
+    }
+
+    [Fact]
+    public void Drift_against_the_shadow_or_of_what_the_guest_does_says_nothing()
+    {
+        var drift = new DriftStatus
+        {
+            Kpis =
+            [
+                new KpiDrift { Kpi = Kpi.DiskLatency, Score = 2, Side = DriftSide.Shadow, Onset = Now },
+                new KpiDrift { Kpi = Kpi.SyncPause, Score = 2, Side = DriftSide.Primary, Onset = Now },
+            ],
+        };
+        Assert.Empty(SuspectRanking.Rank(drift, [], Now));
+    }
+
+    internal static DriftStatus Drift(params (string Kpi, double Score, int Ago)[] kpis) => new()
+    {
+        State = DriftWatchState.Watching,
+        Reason = "every second is weighed",
+        Kpis =
+        [
+            .. kpis.Select(static kpi => new KpiDrift
+            {
+                Kpi = kpi.Kpi, Score = kpi.Score, Side = DriftSide.Primary, Onset = Now.AddSeconds(-kpi.Ago),
+                Explanation = $"{kpi.Kpi} is up",
+            }),
+        ],
+    };
+
+    internal static HealthEvent Event(
+        string component, ComponentKind kind, HealthSeverity severity = HealthSeverity.Critical) => new()
+    {
+        Host = new HostId("a"), Component = component, Kind = kind, Severity = severity, Time = Now, Source = "edac",
+        Message = "it fails",
+    };
+}
