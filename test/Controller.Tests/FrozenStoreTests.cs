@@ -2,6 +2,7 @@ using Microsoft.Data.Sqlite;
 using Umbra.Controller.Store;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Diagnosis;
 using Umbra.Core.Swap;
 using Xunit;
 
@@ -10,12 +11,14 @@ namespace Umbra.Controller.Tests;
 /// <summary>A store that an earlier controller wrote is read as it was meant.</summary>
 public sealed class FrozenStoreTests
 {
-    [Fact]
-    public void A_store_of_version_1_is_read_whole()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_store_of_an_earlier_version_is_read_whole(int version)
     {
         using var directory = new TemporaryDirectory();
         string path = directory.File("fleet.db");
-        Make(path, File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Frozen", "fleet-1.sql")));
+        Make(path, File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Frozen", $"fleet-{version}.sql")));
         using var store = new SqliteFleetStore(path);
 
         var records = store.Load();
@@ -39,6 +42,23 @@ public sealed class FrozenStoreTests
 
         Assert.Equal("vm.created", Assert.Single(store.ReadEvents(0, 10).Events).Kind);
         Assert.Equal(TokenUse.Accepted, store.UseToken("abcd", DateTimeOffset.UnixEpoch, take: false));
+        Assert.Equal(version - 1, store.ReadDiagnoses().Count);
+        Assert.True(store.Commit(new FleetChange { Diagnoses = [.. store.ReadDiagnoses()] }));
+    }
+
+    [Fact]
+    public void A_diagnosis_of_version_2_is_read_as_it_was_meant()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("fleet.db");
+        Make(path, File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Frozen", "fleet-2.sql")));
+        using var store = new SqliteFleetStore(path);
+        var diagnosis = Assert.Single(store.ReadDiagnoses());
+        Assert.Equal(DiagnosisState.Completed, diagnosis.State);
+        Assert.Equal(
+            ("sda", ComponentFamily.Drive, 0.8),
+            (diagnosis.Suspect!.Component, diagnosis.Suspect.Family, diagnosis.Suspect.Confidence));
+        Assert.Equal(TimeSpan.FromSeconds(1), Assert.Single(diagnosis.History).Ago);
     }
 
     private static void Make(string path, string script)

@@ -49,6 +49,7 @@ public sealed partial class FleetService : IDisposable
             _unsettled.Add(vm.Name);
         }
 
+        foreach (var diagnosis in store.ReadDiagnoses()) Follow(diagnosis);
         log.FleetLoaded(records.Hosts.Count, records.Vms.Count);
         _timer = time.CreateTimer(_ => Tick(), null, TickInterval, TickInterval);
     }
@@ -100,6 +101,7 @@ public sealed partial class FleetService : IDisposable
     // The store first: what it refuses did not happen.
     private void Keep(FleetChange change)
     {
+        change = WithDiagnoses(change);
         bool kept = _store.Commit(change);
         Invariant.Holds(kept, "nobody else writes to the store");
         foreach (var write in change.Vms) Replace(write.Vm);
@@ -110,6 +112,8 @@ public sealed partial class FleetService : IDisposable
             _lastProtection.Remove(vm);
         }
 
+        foreach (var diagnosis in change.Diagnoses) Follow(diagnosis);
+        foreach (string id in change.DroppedDiagnoses) _diagnoses.Remove(id);
         foreach (var entry in change.Events) Log(entry);
         _changed.Pulse();
     }

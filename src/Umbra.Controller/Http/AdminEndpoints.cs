@@ -5,6 +5,7 @@ using Umbra.Controller.Bmc;
 using Umbra.Controller.Fleet;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Diagnosis;
 
 namespace Umbra.Controller.Http;
 
@@ -20,6 +21,9 @@ internal static class AdminEndpoints
         api.MapGet("/fleet", context => HttpExchange.WriteAsync<FleetView>(context, fleet.View()));
         api.MapPost("/tokens", Body<TokenRequest, TokenReply>(fleet.CreateToken));
         api.MapGet("/events", context => EventsAsync(context, fleet, stopping));
+        api.MapGet("/diagnoses", context => HttpExchange.WriteAsync<DiagnosisList>(context, fleet.Diagnoses()));
+        api.MapGet("/diagnoses/{id}", context => HttpExchange.WriteAsync(
+            context, fleet.Diagnosis(context.Request.RouteValues["id"] as string ?? "")));
         MapHosts(api, fleet);
         MapVms(api, fleet, stopping);
         api.MapGet("/vms/{name}/actions/{id}", context => ActionAsync(context, fleet, stopping));

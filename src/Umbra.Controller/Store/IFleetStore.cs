@@ -1,5 +1,6 @@
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Diagnosis;
 using Umbra.Core.Placement;
 using Umbra.Core.Swap;
 
@@ -32,6 +33,12 @@ public interface IFleetStore : IDisposable
     /// </summary>
     EventPage ReadEvents(long since, int limit);
 
+    /// <summary>The diagnoses that are kept, newest first.</summary>
+    IReadOnlyList<DiagnosisRecord> ReadDiagnoses();
+
+    /// <summary>The diagnosis, or null.</summary>
+    DiagnosisRecord? ReadDiagnosis(string id);
+
     /// <summary>Keeps a join token, by its hash.</summary>
     void AddToken(TokenRecord token);
 
@@ -61,6 +68,12 @@ public sealed record FleetChange
 
     /// <summary>Hosts to forget.</summary>
     public IReadOnlyList<HostId> DeletedHosts { get; init; } = [];
+
+    /// <summary>Diagnoses to keep; the oldest above <see cref="DiagnosisRecord.KeptMax"/> go.</summary>
+    public IReadOnlyList<DiagnosisRecord> Diagnoses { get; init; } = [];
+
+    /// <summary>Diagnoses to forget.</summary>
+    public IReadOnlyList<string> DroppedDiagnoses { get; init; } = [];
 
     /// <summary>Events to append; they get their numbers here.</summary>
     public IReadOnlyList<FleetEvent> Events { get; init; } = [];

@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Diagnosis;
 using Umbra.Core.Placement;
 using Umbra.Core.Swap;
 
@@ -14,7 +15,7 @@ namespace Umbra.Controller.Store;
 public sealed class SqliteFleetStore : IFleetStore
 {
     /// <summary>Version of the tables, in <c>PRAGMA user_version</c>.</summary>
-    public const int SchemaVersion = 1;
+    public const int SchemaVersion = 2;
 
     /// <summary>Events kept; the oldest go first.</summary>
     public const int EventsMax = 100_000;
@@ -24,7 +25,10 @@ public sealed class SqliteFleetStore : IFleetStore
     // Nobody else may have the file; who finds it locked learns it within this.
     private const int LockTimeoutSeconds = 2;
 
-    private const string Schema = """
+    // What each version adds to the one before it; what stands here is never changed.
+    private static readonly string[] Versions =
+    [
+        """
         CREATE TABLE hosts (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE vms (
             name TEXT PRIMARY KEY, generation INTEGER NOT NULL, holder TEXT NOT NULL, request TEXT NOT NULL,
@@ -34,7 +38,12 @@ public sealed class SqliteFleetStore : IFleetStore
             text TEXT NOT NULL) STRICT;
         CREATE TABLE tokens (hash TEXT PRIMARY KEY, expires INTEGER NOT NULL, uses INTEGER NOT NULL)
             STRICT, WITHOUT ROWID;
-        """;
+        """,
+        """
+        CREATE TABLE diagnoses (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
+        """,
+    ];
 
     private readonly Lock _lock = new();
     private readonly SqliteConnection _connection;
@@ -78,7 +87,8 @@ public sealed class SqliteFleetStore : IFleetStore
     {
         lock (_lock)
         {
-            int records = change.Vms.Count + change.DeletedVms.Count + change.Hosts.Count + change.DeletedHosts.Count;
+            int records = change.Vms.Count + change.DeletedVms.Count + change.Hosts.Count + change.DeletedHosts.Count
+                + change.Diagnoses.Count + change.DroppedDiagnoses.Count;
             using var transaction = Begin(durable: records > 0);
             foreach (var vm in change.Vms)
             {
@@ -93,6 +103,8 @@ public sealed class SqliteFleetStore : IFleetStore
             }
 
             foreach (var host in change.DeletedHosts) Run("DELETE FROM hosts WHERE name = $1", host.Value);
+            foreach (var diagnosis in change.Diagnoses) Write(diagnosis);
+            foreach (string id in change.DroppedDiagnoses) Run("DELETE FROM diagnoses WHERE id = $1", id);
             foreach (var entry in change.Events) Append(entry);
             transaction.Commit();
             return true;
@@ -131,6 +143,28 @@ public sealed class SqliteFleetStore : IFleetStore
                 + "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)",
                 static row => (Oldest: row.GetInt64(0), Newest: row.GetInt64(1)))[0];
             return new EventPage(events, bounds.Oldest, bounds.Newest);
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DiagnosisRecord> ReadDiagnoses()
+    {
+        lock (_lock)
+        {
+            return Query(
+                "SELECT record FROM diagnoses ORDER BY number DESC",
+                static row => Parse<DiagnosisRecord>(row.GetString(0)));
+        }
+    }
+
+    /// <inheritdoc/>
+    public DiagnosisRecord? ReadDiagnosis(string id)
+    {
+        lock (_lock)
+        {
+            return Query(
+                "SELECT record FROM diagnoses WHERE id = $1",
+                static row => Parse<DiagnosisRecord>(row.GetString(0)), id).FirstOrDefault();
         }
     }
 
@@ -180,7 +214,7 @@ public sealed class SqliteFleetStore : IFleetStore
 
         if (version == SchemaVersion) return;
         using var transaction = Begin(durable: true);
-        Run(Schema);
+        for (long next = version; next < SchemaVersion; next++) Run(Versions[next]);
         Run($"PRAGMA user_version = {SchemaVersion}");
         transaction.Commit();
     }
@@ -209,6 +243,14 @@ public sealed class SqliteFleetStore : IFleetStore
             + "WHERE name = $1 AND generation = $6 AND holder = $7 AND request = $8",
             vm.Name.Value, generation, owner.Holder.Value, owner.Request, record,
             checked((long)write.Expected.Generation.Value), write.Expected.Holder.Value, write.Expected.Request);
+    }
+
+    private void Write(DiagnosisRecord diagnosis)
+    {
+        Run("INSERT INTO diagnoses (id, record) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET record = $2",
+            diagnosis.Id, FleetJson.SerializeToText(diagnosis));
+        Run("DELETE FROM diagnoses WHERE number NOT IN "
+            + "(SELECT number FROM diagnoses ORDER BY number DESC LIMIT $1)", DiagnosisRecord.KeptMax);
     }
 
     private void Append(FleetEvent entry)
