@@ -62,7 +62,8 @@ public static class UmbraCommandLine
             ProtectCommand.Create(), ProtectCommand.CreateUnprotect(), StatusCommand.Create(), KpiCommand.Create(),
             SyncCommand.Create(),
             SwapCommand.Create(), TakeoverCommand.Create(), EventsCommand.Create(),
-            ExplainCommand.Create(), ExplainCommand.CreateApprove(), DriftCommands.Create(), EnvCommand.Create(),
+            ExplainCommand.Create(), ExplainCommand.CreateApprove(), DriftCommands.Create(), DiagnosisCommands.Create(),
+            EnvCommand.Create(),
         ];
         foreach (var command in commands) root.Subcommands.Add(command);
         foreach (var help in root.Options.OfType<HelpOption>())
