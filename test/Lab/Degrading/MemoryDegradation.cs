@@ -12,7 +12,7 @@ public sealed class MemoryDegradation(FleetLab lab, LabHost host) : Degradation
 {
     private const long SwapBytes = 1L << 30;
 
-    private static readonly double[] s_shares = [0.97, 0.94, 0.9, 0.86, 0.82, 0.78];
+    private static readonly double[] s_shares = [0.7, 0.6, 0.5, 0.45, 0.4, 0.35, 0.3];
 
     private long _use;
 
