@@ -4,7 +4,7 @@ namespace Umbra.Lab.Degrading;
 /// <param name="host">The host; it has a BMC.</param>
 public sealed class BmcDegradation(LabHost host) : Degradation
 {
-    private static readonly (int Fan, int Temperature)[] s_values = [(60, 60), (28, 80), (25, 88), (15, 92), (8, 101)];
+    private static readonly (int Fan, int Temperature)[] s_values = [(28, 80), (25, 88), (15, 92), (8, 101)];
 
     /// <inheritdoc/>
     public override string What =>
