@@ -4,6 +4,7 @@ using Umbra.Controller.Store;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Diagnosis;
+using Umbra.Core.Health;
 using Xunit;
 
 namespace Umbra.Controller.Tests;
@@ -11,6 +12,26 @@ namespace Umbra.Controller.Tests;
 /// <summary>From drift over the swap to the report, as people see it.</summary>
 public sealed class DiagnosisTests
 {
+    private static readonly HostHealth Failing = new()
+    {
+        Readings =
+        [
+            new ReadReading("edac", new HealthReading
+            {
+                Component = "DIMM A1", Kind = ComponentKind.Memory, Quantity = "uncorrected errors", Value = 1,
+                Level = HealthLevel.Critical,
+            }),
+        ],
+        Events =
+        [
+            new HealthEvent
+            {
+                Host = new HostId("a"), Component = "DIMM A1", Kind = ComponentKind.Memory, Source = "edac",
+                Severity = HealthSeverity.Critical, Time = DateTimeOffset.UtcNow, Message = "errors rose",
+            },
+        ],
+    };
+
     [Fact]
     public async Task A_swap_by_drift_leaves_a_report_that_names_the_part_and_outlives_the_controller()
     {
@@ -69,6 +90,24 @@ public sealed class DiagnosisTests
         Assert.Equal(DiagnosisState.Completed, record.State);
         Assert.Equal(new HostId("b"), record.NewHost);
         Assert.Null(record.Suspect); // a person's word is no evidence against a part
+    }
+
+    [Fact]
+    public async Task What_the_old_host_tells_of_its_hardware_during_the_swap_names_the_part()
+    {
+        await using var controller = await ControllerFixture.StartAsync();
+        using var a = await controller.AgentAsync("a");
+        using var b = await controller.AgentAsync("b");
+        string id = await BeginAsync(controller, a, b);
+        Assert.True((await b.FenceAsync("v", 1, id)).Won);
+        await b.BeatAsync(Status("v", VmRole.Primary, 2) with { Results = [Result(id, succeeded: true)] });
+        var told = a.Heartbeat(Status("v", VmRole.None, 1) with { Results = [Result(id, succeeded: true)] });
+        await a.Client.PostAsync<HeartbeatAnswer>(ApiPaths.AgentHeartbeat, told with { Health = Failing });
+        var record = await GetAsync(controller, id);
+        Assert.Equal("DIMM A1", record.Suspect!.Component);
+        Assert.Contains("memory tester", record.NextStep);
+        Assert.Contains(record.Evidence, static seen => seen.Source == "edac");
+        Assert.Equal("DIMM A1", Assert.Single(record.Readings).Reading.Component);
     }
 
     [Fact]
