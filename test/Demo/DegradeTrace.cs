@@ -29,7 +29,7 @@ public sealed class DegradeTrace : IDisposable
         if (_file is null) return;
         List<string> cells =
         [
-            Number(second), step, Number(decision.Primary.Suspicion.Weight),
+            Number(second), step.Replace(',', ';'), Number(decision.Primary.Suspicion.Weight),
             Number(decision.Shadow?.Suspicion.Weight), Number(decision.Interval.TotalMilliseconds),
         ];
         foreach (string kpi in Kpi.All)

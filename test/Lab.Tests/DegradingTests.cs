@@ -63,6 +63,7 @@ public sealed class DegradingTests
         LabHost host = lab.Hosts[0];
         string well = Sensors(host);
         Assert.Contains("45 degrees", well);
+        Assert.Contains($"{LabBmc.FanWell * LabBmc.FanRpm} RPM", well);
         var degradation = new BmcDegradation(host);
         await degradation.GoToAsync(degradation.Steps.Count - 1);
         Assert.Contains("101 degrees", Sensors(host));

@@ -5,10 +5,13 @@ namespace Umbra.Lab;
 
 /// <summary>
 /// The BMC of one simulated host: OpenIPMI's <c>ipmi_sim</c>, a real IPMI-over-LAN server on the management network,
-/// with a temperature (CPU Temp, Celsius) and a fan (FAN1, hundreds of rpm) whose values are set from outside.
+/// with a temperature (CPU Temp, Celsius) and a fan (FAN1) whose values are set from outside.
 /// </summary>
 public sealed class LabBmc
 {
+    /// <summary>Revolutions a minute in one unit of the fan's value, as its data record says.</summary>
+    public const int FanRpm = 40;
+
     /// <summary>The fan's value when all is well.</summary>
     public const int FanWell = 100;
 
@@ -52,7 +55,7 @@ public sealed class LabBmc
         return bmc;
     }
 
-    /// <summary>Sets the fan, hundreds of rpm.</summary>
+    /// <summary>Sets the fan, in <see cref="FanRpm"/>.</summary>
     public Task SetFanAsync(int value) => SetAsync(2, value);
 
     /// <summary>Sets the temperature, Celsius.</summary>

@@ -12,7 +12,7 @@ public sealed class BmcDegradation(LabHost host) : Degradation
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Steps { get; } =
-        [.. s_values.Select(static value => $"FAN1 {value.Fan * 70} rpm, CPU Temp {value.Temperature} C")];
+        [.. s_values.Select(static value => $"FAN1 {value.Fan * LabBmc.FanRpm} rpm, CPU Temp {value.Temperature} C")];
 
     /// <summary>A BMC is asked every 30 s.</summary>
     public override TimeSpan StepTime => TimeSpan.FromSeconds(35);

@@ -9,7 +9,7 @@ namespace Umbra.Testing.Bmc;
 public sealed record BmcPorts(string Address, int Lan, int Console);
 
 /// <summary>
-/// What OpenIPMI's <c>ipmi_sim</c> is told: a temperature (CPU Temp, sensor 1, 45 C), a fan (FAN1, sensor 2, 70 rpm),
+/// What OpenIPMI's <c>ipmi_sim</c> is told: a temperature (CPU Temp, sensor 1, 45 C), a fan (FAN1, sensor 2, 40 rpm),
 /// a power supply (PS1 Status, sensor 3), and a user <c>reader</c>.
 /// </summary>
 public static class BmcScript
