@@ -2,7 +2,7 @@ namespace Umbra.Core.Api;
 
 /// <summary>
 /// Names of the phases of a swap, in their order; a takeover has those from <see cref="Load"/> on that it goes through.
-/// Each is measured where it happens. Diagnosis of the old host is not built, and so has no phase.
+/// Each is measured where it happens. The diagnosis of the old host is the controller's and no part of the swap.
 /// </summary>
 public static class SwapPhases
 {
