@@ -1,3 +1,5 @@
+using Umbra.Core.Diagnosis;
+
 namespace Umbra.Demo;
 
 /// <summary>What is made worse at the primary's host.</summary>
@@ -40,6 +42,16 @@ public static class DegradeKinds
     /// <summary>Its word.</summary>
     public static string Word(DegradeKind kind) =>
         kind == DegradeKind.NoneButBusy ? "none-but-busy" : kind.ToString().ToLowerInvariant();
+
+    /// <summary>The family of parts that a diagnosis has to name; null: none.</summary>
+    public static ComponentFamily? Family(this DegradeKind kind) => kind switch
+    {
+        DegradeKind.Cpu or DegradeKind.Bmc => ComponentFamily.Processor,
+        DegradeKind.Disk => ComponentFamily.Drive,
+        DegradeKind.Net => ComponentFamily.Network,
+        DegradeKind.Memory => ComponentFamily.Memory,
+        _ => null,
+    };
 
     /// <summary>Whether the KPI or the part of a host that is named is what was made worse.</summary>
     public static bool Fits(this DegradeKind kind, string name)

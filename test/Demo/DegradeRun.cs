@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Diagnosis;
 using Umbra.Lab;
 using Umbra.Lab.Degrading;
 
@@ -200,40 +200,17 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
     /// <summary>Waits for what the controller holds to be the cause.</summary>
     private async Task DiagnoseAsync()
     {
-        const int usage = 2;
-        const string statement = "the diagnosis names the right component";
-        long start = Stopwatch.GetTimestamp();
-        using var timer = new PeriodicTimer(Look);
-        while (_figures.Diagnosed is null && Stopwatch.GetElapsedTime(start) < StepLimit)
+        DiagnosisSummary? found = null;
+        await Wait.UntilAsync("the diagnosis of the left host", async () =>
         {
-            CommandResult result = await Lab.TryUmbraAsync("diagnosis", "list", "--output", "json");
-            if (result.ExitCode == usage)
-            {
-                Conclude(statement, null, "this build has no diagnosis");
-                return;
-            }
-
-            _figures.Diagnosed = result.ExitCode == 0 ? ComponentIn(result.Output) : null;
-            await timer.WaitForNextTickAsync();
-        }
-
-        Conclude(statement, _kind.Fits(_figures.Diagnosed ?? ""), _figures.Diagnosed ?? "nothing was diagnosed");
+            found = (await Fleet.DiagnosesAsync()).Diagnoses.FirstOrDefault(
+                one => one.Vm == Vm && one.OldHost == _before.Primary && one.State == DiagnosisState.Completed);
+            return found is not null;
+        }, StepLimit, Lab.Diagnosis);
+        SuspectCandidate? suspect = found!.Suspect;
+        _figures.Diagnosed = suspect?.Component;
+        Conclude(
+            "the diagnosis names the right component", suspect is not null && suspect.Family == _kind.Family(),
+            suspect is null ? "it names none" : $"{suspect.Component} ({suspect.Family}): {suspect.Reason}");
     }
-
-    /// <summary>The component that the first diagnosis names; null: none.</summary>
-    private static string? ComponentIn(string output)
-    {
-        using JsonDocument json = JsonDocument.Parse(output);
-        return FindComponent(json.RootElement);
-    }
-
-    private static string? FindComponent(JsonElement element) => element.ValueKind switch
-    {
-        JsonValueKind.Array => element.EnumerateArray()
-            .Select(FindComponent).FirstOrDefault(static one => one is not null),
-        JsonValueKind.Object when element.TryGetProperty("component", out JsonElement name) => name.ToString(),
-        JsonValueKind.Object => element.EnumerateObject()
-            .Select(static one => FindComponent(one.Value)).FirstOrDefault(static one => one is not null),
-        _ => null,
-    };
 }

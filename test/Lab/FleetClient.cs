@@ -4,6 +4,7 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Diagnosis;
 
 namespace Umbra.Lab;
 
@@ -55,6 +56,9 @@ public sealed class FleetClient : IDisposable
 
     /// <summary>What is decided about a VM's hardware, and what that rests on.</summary>
     public Task<DecisionView> DecisionAsync(VmId vm) => SendAsync<DecisionView>(HttpMethod.Get, $"vms/{vm}/decision");
+
+    /// <summary>Diagnoses of hosts that VMs left, newest first.</summary>
+    public Task<DiagnosisList> DiagnosesAsync() => SendAsync<DiagnosisList>(HttpMethod.Get, "diagnoses");
 
     /// <summary>Events after number <paramref name="since"/>.</summary>
     public Task<EventPage> EventsAsync(long since) => SendAsync<EventPage>(
