@@ -21,6 +21,9 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
     /// <summary>How long the last step may take to bring about a swap; the control must not by then.</summary>
     private static readonly TimeSpan LastStepTime = TimeSpan.FromSeconds(90);
 
+    /// <summary>KPIs of hardware that have to be judged: all seven but what never changed (lost packets).</summary>
+    private const int JudgedMin = 5;
+
     private readonly DegradeKind _kind = options.Degrade!.Value;
 
     private DegradeTrace _trace = null!;
@@ -30,6 +33,7 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
     private long _onset;
     private string _step = "";
     private string _shown = "";
+    private int _judged;
 
     private bool IsControl => _kind == DegradeKind.NoneButBusy;
 
@@ -71,7 +75,10 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
             shown = quarter;
             return drift?.State == DriftWatchState.Watching;
         }, TimeSpan.FromSeconds(Options.CalibrationSeconds) + LearningSlack, Lab.Diagnosis);
-        Timeline.Say("it is learnt, every second is weighed");
+        // A watch that judges nothing never swaps either, and would prove nothing.
+        DriftStatus? watch = (await Fleet.DecisionAsync(Vm)).Drift;
+        _judged = watch?.Kpis.Count(static kpi => Core.Drift.KpiSense.IsHardware(kpi.Kpi)) ?? 0;
+        Conclude("the drift watch judges the hardware's KPIs", _judged >= JudgedMin, $"{_judged} of them");
     }
 
     private void Begin()
