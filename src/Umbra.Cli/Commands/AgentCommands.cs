@@ -76,9 +76,9 @@ internal static class AgentCommands
         {
             static result =>
             {
-                if (result.GetValueOrDefault<int>() is < BaselineLearner.SamplesMin or > BaselineLearner.SamplesMax)
+                if (result.GetValueOrDefault<int>() is < LiveDrift.CalibrationMin or > BaselineLearner.SamplesMax)
                     result.AddError(
-                        $"--drift-calibration is {BaselineLearner.SamplesMin} to {BaselineLearner.SamplesMax} seconds");
+                        $"--drift-calibration is {LiveDrift.CalibrationMin} to {BaselineLearner.SamplesMax} seconds");
             },
         },
     };

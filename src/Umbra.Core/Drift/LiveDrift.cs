@@ -17,6 +17,12 @@ public sealed class LiveDrift
     /// </summary>
     public const int CalibrationDefault = 900;
 
+    /// <summary>
+    /// Fewest seconds of calibration: as many known readings as a KPI needs to be judged, and some seconds more, since
+    /// the first ones of a sensor are unknown.
+    /// </summary>
+    public const int CalibrationMin = BaselineLearner.SamplesMin + 15;
+
     private static readonly string[] Kpis = [.. Kpi.All];
 
     private readonly DriftWatch _watch;
@@ -31,7 +37,7 @@ public sealed class LiveDrift
     /// <param name="stored">A baseline that was kept; null: none.</param>
     public LiveDrift(PairKey pair, int calibration, PairBaseline? stored)
     {
-        _calibration = Math.Clamp(calibration, BaselineLearner.SamplesMin, BaselineLearner.SamplesMax);
+        _calibration = Math.Clamp(calibration, CalibrationMin, BaselineLearner.SamplesMax);
         _watch = new DriftWatch(pair, Kpis, Sampling, _calibration, stored);
         MeetBaseline();
     }

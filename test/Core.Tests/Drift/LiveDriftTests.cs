@@ -75,6 +75,22 @@ public sealed class LiveDriftTests
     }
 
     [Fact]
+    public void The_shortest_calibration_still_judges_where_the_first_seconds_are_unknown()
+    {
+        var live = new LiveDrift(Pair, calibration: 1, stored: null);
+        for (; _second < LiveDrift.CalibrationMin; _second++)
+        {
+            var at = TimeSpan.FromSeconds(_second);
+            bool known = _second >= 10;
+            live.On(new KpiPair(at, known ? Set(at, 1) : null, known ? Set(at, 1) : null));
+        }
+
+        var status = live.Status(Start);
+        Assert.Equal(DriftWatchState.Watching, status.State);
+        Assert.Contains(status.Kpis, static kpi => kpi.Kpi == Kpi.DiskLatency);
+    }
+
+    [Fact]
     public void A_kept_baseline_is_gone_on_with_and_that_of_another_pair_is_not()
     {
         Run(Calibration);
