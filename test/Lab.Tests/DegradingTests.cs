@@ -17,6 +17,7 @@ public sealed class DegradingTests
     public async Task A_cpu_quota_slows_one_host_and_its_end_heals_it()
     {
         Root.Require();
+        if (HostGroup.WhyMissing is { } missing) Assert.Skip(missing);
         await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
         var degradation = new CpuDegradation(lab.Hosts[0]);
         await degradation.GoToAsync(degradation.Steps.Count - 1);
@@ -30,6 +31,7 @@ public sealed class DegradingTests
     public async Task A_write_limit_slows_one_hosts_disk_and_its_end_heals_it()
     {
         Root.Require();
+        if (HostGroup.WhyMissing is { } missing) Assert.Skip(missing);
         await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
         var degradation = new DiskDegradation(lab.Hosts[0]);
         await degradation.GoToAsync(degradation.Steps.Count - 1);
@@ -44,6 +46,7 @@ public sealed class DegradingTests
     public async Task A_lossy_link_loses_some_packets_of_one_host()
     {
         Root.Require();
+        if (HostGroup.WhyMissing is { } missing) Assert.Skip(missing);
         await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
         var degradation = new NetDegradation(lab, lab.Hosts[0]);
         await degradation.GoToAsync(0);
@@ -75,6 +78,7 @@ public sealed class DegradingTests
     public async Task The_control_keeps_both_hosts_alike_busy()
     {
         Root.Require();
+        if (HostGroup.WhyMissing is { } missing) Assert.Skip(missing);
         await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
         var load = new BusyLoad(lab, lab.Hosts);
         await load.GoToAsync(0);

@@ -16,6 +16,7 @@ public sealed class HostGroup
     private static readonly TimeSpan RemovalPause = TimeSpan.FromMilliseconds(10);
 
     private static readonly string[] s_controllers = ["cpu", "blkio", "memory"];
+    private static readonly string[] s_unified = ["cpu", "io", "memory"];
 
     private readonly string _name;
 
@@ -33,6 +34,18 @@ public sealed class HostGroup
     private IReadOnlyList<string> Directories => IsUnified
         ? [$"{Root}/{_name}"]
         : [.. s_controllers.Select(controller => $"{Root}/{controller}/{_name}")];
+
+    /// <summary>Why this machine has no control groups for it; null: it has.</summary>
+    public static string? WhyMissing
+    {
+        get
+        {
+            string[] missing = IsUnified
+                ? [.. s_unified.Except(File.ReadAllText(Root + "/cgroup.controllers").Split([' ', '\n']))]
+                : [.. s_controllers.Where(static controller => !Directory.Exists($"{Root}/{controller}"))];
+            return missing.Length == 0 ? null : $"no control groups of {string.Join(", ", missing)} in {Root}";
+        }
+    }
 
     /// <summary>Makes it; <see cref="CommandException"/> where the machine does not let it.</summary>
     public static HostGroup Create(string name, RunFile run)
