@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Umbra.Testing;
 
 /// <summary>
@@ -30,6 +32,18 @@ public static class TestedQemu
                 .SelectMany(static root => new[] { $"{root}/usr/bin/{Default}", $"{root}/bin/{Default}" })
                 .Append(Find(Default) ?? "")
                 .FirstOrDefault(path => File.Exists(path) && path != own);
+        }
+    }
+
+    /// <summary>Whether <see cref="Program"/> saves RAM in a memfd with each device state: from 8.1 on.</summary>
+    public static bool SavesMemfd
+    {
+        get
+        {
+            using var asked = Process.Start(
+                new ProcessStartInfo(Program, "--version") { RedirectStandardOutput = true })!;
+            string[] words = asked.StandardOutput.ReadToEnd().Split(' ');
+            return Version.Parse(words[3].Split('\n')[0]) >= new Version(8, 1);
         }
     }
 

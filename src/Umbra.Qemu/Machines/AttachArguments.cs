@@ -255,7 +255,7 @@ public sealed partial class AttachArguments
         else if (s_keptObjects.Contains(kind))
             _extra.AddRange(["-object", thing!.ToString()]);
         else if (kind == "memory-backend-ram")
-            _refusals.Add("RAM is private memory (memory-backend-ram): use memory-backend-memfd with share=on");
+            _refusals.Add("RAM is private memory (memory-backend-ram): use memory-backend-file with share=on");
         else
             _refusals.Add($"object {kind} is not understood");
     }

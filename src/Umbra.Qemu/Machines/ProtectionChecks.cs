@@ -8,6 +8,8 @@ namespace Umbra.Qemu.Machines;
 /// </summary>
 public static class ProtectionChecks
 {
+    private static readonly Version s_sendsMemfd = new(8, 1);
+
     /// <summary>Everything that stands in the way, each a sentence for people; empty when nothing does.</summary>
     /// <returns>An outcome other than ok when QEMU could not be asked.</returns>
     public static async Task<QmpOutcome<IReadOnlyList<string>>> RunAsync(
@@ -39,6 +41,14 @@ public static class ProtectionChecks
             await monitor.ExecuteAsync(QmpCommands.QueryMemoryBackends, deadline, cancel);
         if (!backends.IsOk) return backends.As<IReadOnlyList<string>>();
         refusals.AddRange(backends.Value.Where(b => !b.IsShared).Select(WhyBackendIsRefused));
+
+        QmpOutcome<Version> version = await monitor.ExecuteAsync(QmpCommands.QueryVersion, deadline, cancel);
+        if (!version.IsOk) return version.As<IReadOnlyList<string>>();
+        QmpOutcome<IReadOnlyList<QomProperty>> objects =
+            await monitor.ExecuteAsync(QmpCommands.QomList("/objects"), deadline, cancel);
+        if (!objects.IsOk) return objects.As<IReadOnlyList<string>>();
+        foreach (QomProperty one in objects.Value)
+            AddIf(refusals, WhyBackendIsSent(one.Name, DriverOf(one), version.Value));
 
         QmpOutcome<string> blocks =
             await monitor.ExecuteAsync(QmpCommands.HumanMonitor("info ramblock"), deadline, cancel);
@@ -107,6 +117,16 @@ public static class ProtectionChecks
             + "instance pc-q35-7.2";
 
     /// <summary>
+    /// Why a memory backend that is shared cannot be protected all the same; null when it can. From 8.1 on QEMU leaves
+    /// shared RAM out of a device state only where it is a named file.
+    /// </summary>
+    public static string? WhyBackendIsSent(string id, string kind, Version qemu) =>
+        kind == "memory-backend-memfd" && qemu >= s_sendsMemfd
+            ? $"RAM {id} is a memory-backend-memfd, all of which QEMU {qemu} would save with each device state: use "
+                + "memory-backend-file with share=on and a mem-path on /dev/shm"
+            : null;
+
+    /// <summary>
     /// Judges the output of <c>info ramblock</c>: only shared backends and what every QEMU fills by itself at start
     /// (ROMs, ACPI tables) may be there. Anything else is memory the guest can write that is in no backend.
     /// </summary>
@@ -121,7 +141,7 @@ public static class ProtectionChecks
             if (name.Length == 0 || IsReadOnly(name) || isShared) continue;
             yield return name switch
             {
-                "pc.ram" => "RAM is private memory: use a memory-backend-file or memory-backend-memfd with share=on",
+                "pc.ram" => "RAM is private memory: use a memory-backend-file with share=on",
                 "vga.vram" => "graphics card: its memory (vga.vram) is not shared. Use -vga none",
                 _ when name.StartsWith("system.flash", StringComparison.Ordinal) =>
                     $"UEFI flash ({name}) is memory that is not shared: boot by BIOS or by kernel",

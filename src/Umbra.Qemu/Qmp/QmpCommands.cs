@@ -69,6 +69,14 @@ public static class QmpCommands
         null,
         e => e.ArrayItems().Select(b => new MemoryBackend(b.Text("id"), b.Number("size"), b.Flag("share"))).ToArray());
 
+    /// <summary>QEMU's version, without its patch level.</summary>
+    public static QmpCommand<Version> QueryVersion { get; } = new(
+        "query-version",
+        null,
+        e => e.Member("qemu") is { } qemu
+            ? new Version(VersionPart(qemu, "major"), VersionPart(qemu, "minor"))
+            : new Version(0, 0));
+
     /// <summary>Negotiates capabilities; the first command of every session.</summary>
     public static QmpCommand<QmpNothing> Capabilities(bool outOfBand) =>
         Nothing("qmp_capabilities", outOfBand ? Object(("enable", new JsonArray("oob"))) : null);
@@ -202,4 +210,6 @@ public static class QmpCommands
         element.ValueKind == JsonValueKind.String
             ? element.GetString()!
             : throw new FormatException("answer is no text but " + element.ValueKind);
+
+    private static int VersionPart(JsonElement version, string name) => (int)Math.Clamp(version.Number(name), 0, 999);
 }

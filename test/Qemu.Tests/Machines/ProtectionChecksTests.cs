@@ -49,6 +49,15 @@ public sealed class ProtectionChecksTests
             3, ProtectionChecks.WhyBlocksAreRefused(table, ["ram0"]).Distinct().Count());
     }
 
+    [Theory]
+    [InlineData("memory-backend-memfd", "7.2", false)]
+    [InlineData("memory-backend-memfd", "8.0", false)]
+    [InlineData("memory-backend-memfd", "8.1", true)]
+    [InlineData("memory-backend-memfd", "10.0", true)]
+    [InlineData("memory-backend-file", "10.0", false)]
+    public void RAM_that_QEMU_would_save_with_each_device_state_is_refused(string kind, string qemu, bool refused) =>
+        Assert.Equal(refused, ProtectionChecks.WhyBackendIsSent("mem", kind, Version.Parse(qemu)) is not null);
+
     [Fact]
     public void Back_ends_in_the_kernel_are_refused_by_what_QEMU_has_open()
     {

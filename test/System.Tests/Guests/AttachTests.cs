@@ -9,7 +9,6 @@ namespace Umbra.System.Tests.Guests;
 [Collection(GuestBedTests.Name)]
 public sealed class AttachTests(GuestBed bed)
 {
-    private const string Shared = "memory-backend-memfd,id=mem,size=256M,share=on";
     private const int Refused = 4;
     private const string Private = "memory-backend-ram,id=mem,size=256M";
 
@@ -19,7 +18,7 @@ public sealed class AttachTests(GuestBed bed)
         const string name = "taken";
         await bed.BeginAsync();
         LabHost host = bed.Lab.Hosts[0];
-        PlainQemu plain = PlainQemu.Start(bed.Lab, host, Shared);
+        PlainQemu plain = PlainQemu.Start(bed.Lab, host, PlainQemu.SharedRam(host));
         try
         {
             await using GuestClient client = await bed.ConnectAsync(PlainQemu.Address);
@@ -56,7 +55,7 @@ public sealed class AttachTests(GuestBed bed)
                 CommandResult refused = await bed.Lab.TryUmbraAsync(plain.AttachCommand(name, more));
                 GuestBed.Say(refused.Error);
                 Assert.Equal(Refused, refused.ExitCode);
-                Assert.Contains("use memory-backend-memfd with share=on", refused.Error, StringComparison.Ordinal);
+                Assert.Contains("use memory-backend-file with share=on", refused.Error, StringComparison.Ordinal);
             }
 
             VmView view = await bed.Fleet.VmAsync(new VmId(name));
@@ -67,7 +66,7 @@ public sealed class AttachTests(GuestBed bed)
                 plain.Remove();
 
             // Started anew as it should be, under the same name, and nothing to clear up before.
-            plain = PlainQemu.Start(bed.Lab, host, Shared);
+            plain = PlainQemu.Start(bed.Lab, host, PlainQemu.SharedRam(host));
             await plain.AttachAsync(bed, name);
             await bed.ProtectedAsync(new VmId(name));
             await bed.UmbraAsync("vm", "delete", name, "--force", "--wait");

@@ -13,7 +13,6 @@ namespace Umbra.System.Tests.Guests;
 public sealed class HandPlugTests(GuestBed bed)
 {
     private const string Name = "byhand";
-    private const string Shared = "memory-backend-memfd,id=mem,size=256M,share=on";
 
     private static readonly VmId Vm = new(Name);
 
@@ -21,7 +20,7 @@ public sealed class HandPlugTests(GuestBed bed)
     public async Task A_disk_and_an_interface_plugged_in_by_qemus_own_monitor_are_there_on_the_shadow_after_a_swap()
     {
         await bed.BeginAsync();
-        PlainQemu plain = PlainQemu.Start(bed.Lab, bed.Lab.Hosts[0], Shared);
+        PlainQemu plain = PlainQemu.Start(bed.Lab, bed.Lab.Hosts[0], PlainQemu.SharedRam(bed.Lab.Hosts[0]));
         try
         {
             GuestConsole guest = await BeginAsync(plain);
@@ -60,7 +59,7 @@ public sealed class HandPlugTests(GuestBed bed)
     public async Task A_device_that_cannot_be_followed_stops_the_epochs_with_the_reason_until_it_is_taken_out_again()
     {
         await bed.BeginAsync();
-        PlainQemu plain = PlainQemu.Start(bed.Lab, bed.Lab.Hosts[0], Shared);
+        PlainQemu plain = PlainQemu.Start(bed.Lab, bed.Lab.Hosts[0], PlainQemu.SharedRam(bed.Lab.Hosts[0]));
         try
         {
             GuestConsole guest = await BeginAsync(plain);

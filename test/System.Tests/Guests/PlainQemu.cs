@@ -3,6 +3,7 @@ using Umbra.Core.Basics;
 using Umbra.Lab;
 using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
+using Umbra.Testing;
 using Xunit;
 
 namespace Umbra.System.Tests.Guests;
@@ -32,6 +33,13 @@ internal sealed class PlainQemu
 
     /// <summary>Its second monitor.</summary>
     public string SecondQmp => PathOf("qmp2");
+
+    /// <summary>
+    /// RAM that can be protected: a memfd, where the tests' QEMU leaves it out of device states, else a file.
+    /// </summary>
+    public static string SharedRam(LabHost host) => TestedQemu.SavesMemfd
+        ? $"memory-backend-file,id=mem,size=256M,share=on,mem-path={host.MemoryDirectory}/plain.ram"
+        : "memory-backend-memfd,id=mem,size=256M,share=on";
 
     /// <summary>Starts one on <paramref name="host"/>.</summary>
     /// <param name="lab">The lab.</param>
