@@ -82,7 +82,12 @@ public sealed class DegradingTests
         await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
         var load = new BusyLoad(lab, lab.Hosts);
         await load.GoToAsync(0);
-        Assert.All(lab.Hosts, static host => Assert.Single(NetworkNamespace.Processes(host.Space.Name)));
+        // A process enters its namespace a moment after it was started.
+        await Wait.UntilAsync(
+            "a loop in each host",
+            () => Task.FromResult(lab.Hosts.All(
+                static host => NetworkNamespace.Processes(host.Space.Name).Count() == 1)),
+            ShellCommand.TimeLimit);
         await load.UndoAsync();
         Assert.All(lab.Hosts, static host => Assert.Empty(NetworkNamespace.Processes(host.Space.Name)));
     }
