@@ -49,6 +49,7 @@ public sealed class GuestConsole(NamespaceDoor door, string address)
     public const int Port = 7001;
 
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LastAnswerTime = TimeSpan.FromSeconds(5);
 
     /// <summary>All counters as they are.</summary>
     public async Task<GuestStatus> StatusAsync() => Parse(await SendAsync("status"));
@@ -56,10 +57,25 @@ public sealed class GuestConsole(NamespaceDoor door, string address)
     /// <summary>Has the guest check all of its memory and disks now.</summary>
     public async Task<GuestStatus> VerifyAsync() => Parse(await SendAsync("verify"));
 
-    /// <summary>Sends one command; its line of answer.</summary>
-    public async Task<string> SendAsync(string command)
+    /// <summary>Sends a command that ends the guest: its answer may be lost with the guest's power.</summary>
+    public async Task SendLastAsync(string command)
     {
-        using var late = new CancellationTokenSource(TimeLimit);
+        try
+        {
+            await SendAsync(command, LastAnswerTime);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            // What became of the guest shows by itself.
+        }
+    }
+
+    /// <summary>Sends one command; its line of answer.</summary>
+    public Task<string> SendAsync(string command) => SendAsync(command, TimeLimit);
+
+    private async Task<string> SendAsync(string command, TimeSpan limit)
+    {
+        using var late = new CancellationTokenSource(limit);
         await using Stream stream = await door.ConnectAsync(address, Port, late.Token);
         await stream.WriteAsync(Encoding.UTF8.GetBytes(command + "\n"), late.Token);
         using var reader = new StreamReader(stream);

@@ -73,7 +73,7 @@ public sealed class CommandTests(GuestBed bed)
     {
         await bed.BeginAsync();
         GuestStatus before = await bed.Guest.StatusAsync();
-        await bed.Guest.SendAsync("poweroff");
+        await bed.Guest.SendLastAsync("poweroff");
         await bed.Fleet.WaitForVmAsync(
             GuestBed.Vm, "to be off by itself", vm => vm.Guest == GuestState.ShutDown, GuestBed.Patience);
         await bed.UmbraAsync("vm", "stop", GuestBed.Name, "--wait");

@@ -69,7 +69,7 @@ public sealed class SwapTests(GuestBed bed)
     {
         try
         {
-            await bed.Guest.SendAsync("reboot");
+            await bed.Guest.SendLastAsync("reboot");
         }
         catch (IOException)
         {
