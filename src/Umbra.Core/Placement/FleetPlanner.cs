@@ -94,9 +94,11 @@ public static class FleetPlanner
             return WhyMove(fleet, vm, shadow) is { } reason ? MoveShadow(fleet, vm, shadow, reason) : null;
         }
 
-        if (!wanted || HostPlacement.ChooseShadow(fleet, vm).Host is not { } host) return null;
+        if (!wanted) return null;
         // Nothing would fill it, and as long as there is none the old copy may get the VM back.
-        if (TakeoverPlanner.MayGetBack(fleet, vm).Any() && !AssignmentPlanner.IsSettled(fleet, vm)) return null;
+        bool isKept = ReturnPlanner.Keepers(fleet, vm, GuestState.Paused).Any();
+        if (isKept && !AssignmentPlanner.IsSettled(fleet, vm)) return null;
+        if (HostPlacement.ChooseShadow(fleet, vm).Host is not { } host) return null;
         // An old primary's copy there has to stay until the VM is known to run, and a new shadow would overwrite it; an
         // old shadow keeps its epoch until it has a newer one.
         bool free = !vm.Remains.Contains(host) || AssignmentPlanner.HoldsShadow(fleet, vm, host)

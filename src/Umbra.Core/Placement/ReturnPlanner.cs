@@ -15,7 +15,9 @@ internal static class ReturnPlanner
     /// </summary>
     internal static VmPlan? GiveBack(FleetState fleet, VmRecord vm)
     {
-        if (!IsGivenUp(fleet, vm) || Keeper(fleet, vm) is not { } keeper) return null;
+        if (!IsGivenUp(fleet, vm)) return null;
+        HostId[] keepers = [.. Keepers(fleet, vm, GuestState.Paused, GuestState.Running)];
+        if (keepers is not [var keeper, ..]) return null;
         var next = TakeoverPlanner.Claimed(vm, keeper, $"give-back-{vm.Ownership.Generation.Value}", out var claim);
         // A shadow that was placed for the winner meanwhile has never got an epoch.
         if (vm.Shadow is { } shadow && shadow != keeper) next = next.WithRemains(shadow);
@@ -28,20 +30,12 @@ internal static class ReturnPlanner
     internal static bool IsGivenUp(FleetState fleet, VmRecord vm) =>
         fleet.StatusOn(vm.Primary, vm.Name)?.GivenUp == vm.Ownership.Generation;
 
-    // Its generation must be the one that was claimed from: an older copy is not the newest.
-    private static HostId? Keeper(FleetState fleet, VmRecord vm)
-    {
-        foreach (var host in vm.Remains)
-        {
-            if (fleet.Host(host) is not { } known || !known.IsAlive(fleet.Now)) continue;
-            if (fleet.StatusOn(host, vm.Name) is
-                { Role: VmRole.Primary, Guest: GuestState.Paused or GuestState.Running } status
-                && status.Generation.Next == vm.Ownership.Generation)
-            {
-                return host;
-            }
-        }
-
-        return null;
-    }
+    /// <summary>
+    /// Hosts that are heard and keep the copy that was claimed from, its guest in one of these states. Its generation
+    /// tells: an older copy is not the newest.
+    /// </summary>
+    internal static IEnumerable<HostId> Keepers(FleetState fleet, VmRecord vm, params GuestState[] states) =>
+        vm.Remains.Where(name => fleet.Host(name) is { } host && host.IsAlive(fleet.Now)
+            && fleet.StatusOn(name, vm.Name) is { Role: VmRole.Primary } status
+            && states.Contains(status.Guest) && status.Generation.Next == vm.Ownership.Generation);
 }

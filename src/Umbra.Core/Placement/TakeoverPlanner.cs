@@ -77,21 +77,12 @@ public static class TakeoverPlanner
     {
         if (vm.Policy.Takeover != TakeoverMode.Automatic || vm.Power != DesiredPower.Running) return null;
         if (vm.Action is not null || vm.Shadow is not null || WhyOwnerIsOff(fleet, vm) is not { } reason) return null;
-        foreach (var host in MayGetBack(fleet, vm))
-        {
-            var next = Claimed(vm, host, $"hand-back-{vm.Ownership.Generation.Value}", out var claim);
-            string text = $"{host} gets the VM back, {next.Ownership.Generation}: {reason}";
-            return new VmPlan(next, [new PlannedEvent("fence.won", host, text)], Claim: claim);
-        }
-
-        return null;
+        HostId[] keepers = [.. ReturnPlanner.Keepers(fleet, vm, GuestState.Paused)];
+        if (keepers is not [var host, ..]) return null;
+        var next = Claimed(vm, host, $"hand-back-{vm.Ownership.Generation.Value}", out var claim);
+        string text = $"{host} gets the VM back, {next.Ownership.Generation}: {reason}";
+        return new VmPlan(next, [new PlannedEvent("fence.won", host, text)], Claim: claim);
     }
-
-    /// <summary>Hosts that are heard and keep, paused, the copy that ran under the generation before.</summary>
-    internal static IEnumerable<HostId> MayGetBack(FleetState fleet, VmRecord vm) => vm.Remains.Where(
-        name => fleet.Host(name) is { } host && host.IsAlive(fleet.Now)
-            && fleet.StatusOn(name, vm.Name) is { Role: VmRole.Primary, Guest: GuestState.Paused } status
-            && status.Generation.Next == vm.Ownership.Generation);
 
     /// <summary>
     /// Why the VM's owner does not run it and will not, by its agent's word under the newest generation; null: it does
