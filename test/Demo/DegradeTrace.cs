@@ -15,7 +15,7 @@ public sealed class DegradeTrace : IDisposable
     {
         if (path is null) return;
         _file = new StreamWriter(path) { AutoFlush = true };
-        IEnumerable<string> kpis = Kpi.All.Select(static kpi => $"{kpi}.primary,{kpi}.shadow,{kpi}.score");
+        IEnumerable<string> kpis = KpiNames.Compared.Select(static kpi => $"{kpi}.primary,{kpi}.shadow,{kpi}.score");
         _file.WriteLine("second,step,primary,shadow,interval_ms," + string.Join(',', kpis));
     }
 
@@ -32,7 +32,7 @@ public sealed class DegradeTrace : IDisposable
             Number(second), step.Replace(',', ';'), Number(decision.Primary.Suspicion.Weight),
             Number(decision.Shadow?.Suspicion.Weight), Number(decision.Interval.TotalMilliseconds),
         ];
-        foreach (string kpi in Kpi.All)
+        foreach (string kpi in KpiNames.Compared)
         {
             cells.Add(Number(Find(vm.PrimaryStatus?.Kpis.Here, kpi)));
             cells.Add(Number(Find(vm.ShadowStatus?.Kpis.Here, kpi)));

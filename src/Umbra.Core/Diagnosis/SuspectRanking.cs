@@ -2,6 +2,7 @@ using Umbra.Core.Api;
 using Umbra.Core.Decisions;
 using Umbra.Core.Drift;
 using Umbra.Core.Health;
+using Umbra.Core.Sensors;
 
 namespace Umbra.Core.Diagnosis;
 
@@ -93,7 +94,7 @@ public static class SuspectRanking
     {
         if (own.Length == 0) return 0;
         double strongest = own.Max(kpi => Strength(kpi, against));
-        if (family != ComponentFamily.Processor || own.Any(static kpi => kpi.Kpi != Kpi.CpuWait)) return strongest;
+        if (family != ComponentFamily.Processor || own.Any(static kpi => kpi.Kpi != KpiNames.CpuWait)) return strongest;
         double other = against.Where(static kpi => FamilyOf(kpi.Kpi) != ComponentFamily.Processor)
             .Select(kpi => Strength(kpi, against)).DefaultIfEmpty(0).Max();
         return other > 0 ? Math.Min(strongest, other) * WaitShare : strongest;
@@ -102,7 +103,7 @@ public static class SuspectRanking
     // The wait is no beginning of anything: what made a vCPU wait may be noticed a little later than the waiting.
     private static double Strength(KpiDrift kpi, KpiDrift[] against)
     {
-        var first = against.Where(static other => other.Kpi != Kpi.CpuWait).Min(static other => other.Onset);
+        var first = against.Where(static other => other.Kpi != KpiNames.CpuWait).Min(static other => other.Onset);
         double halves = kpi.Onset is { } onset && first is { } earliest
             ? Math.Max(0, (onset - earliest) / OnsetHalfLife)
             : 0;

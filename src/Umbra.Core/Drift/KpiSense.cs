@@ -1,3 +1,5 @@
+using Umbra.Core.Sensors;
+
 namespace Umbra.Core.Drift;
 
 /// <summary>
@@ -8,7 +10,8 @@ public static class KpiSense
 {
     private static readonly HashSet<string> Hardware = new(StringComparer.Ordinal)
     {
-        Kpi.CpuWait, Kpi.CpuWork, Kpi.MemoryLatency, Kpi.DiskLatency, Kpi.DiskFlush, Kpi.NetLatency, Kpi.NetLoss,
+        KpiNames.CpuWait, KpiNames.CpuWork, KpiNames.MemoryLatency, KpiNames.DiskLatency, KpiNames.DiskFlush,
+        KpiNames.NetLatency, KpiNames.NetLoss,
     };
 
     /// <summary>Whether drift of the KPI speaks against hardware. Higher is worse for all of these.</summary>

@@ -23,7 +23,7 @@ public sealed class LiveDrift
     /// </summary>
     public const int CalibrationMin = BaselineLearner.SamplesMin + 15;
 
-    private static readonly string[] Kpis = [.. Kpi.All];
+    private static readonly string[] Kpis = [.. KpiNames.Compared];
 
     private readonly DriftWatch _watch;
     private readonly int _calibration;

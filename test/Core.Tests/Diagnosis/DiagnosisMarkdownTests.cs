@@ -3,6 +3,7 @@ using Umbra.Core.Basics;
 using Umbra.Core.Diagnosis;
 using Umbra.Core.Drift;
 using Umbra.Core.Health;
+using Umbra.Core.Sensors;
 using Xunit;
 
 namespace Umbra.Core.Tests.Diagnosis;
@@ -42,7 +43,7 @@ public sealed class DiagnosisMarkdownTests
 
     private static DiagnosisRecord Record()
     {
-        var drift = SuspectRankingTests.Drift((Kpi.DiskLatency, 1, 60));
+        var drift = SuspectRankingTests.Drift((KpiNames.DiskLatency, 1, 60));
         var candidates = SuspectRanking.Rank(
             drift, [SuspectRankingTests.Event("sda", ComponentKind.Drive)], Now);
         return new DiagnosisRecord

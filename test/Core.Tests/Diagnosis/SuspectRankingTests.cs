@@ -3,6 +3,7 @@ using Umbra.Core.Basics;
 using Umbra.Core.Diagnosis;
 using Umbra.Core.Drift;
 using Umbra.Core.Health;
+using Umbra.Core.Sensors;
 using Xunit;
 
 namespace Umbra.Core.Tests.Diagnosis;
@@ -12,13 +13,13 @@ public sealed class SuspectRankingTests
     private static readonly DateTimeOffset Now = new(2026, 11, 1, 10, 0, 0, TimeSpan.Zero);
 
     [Theory]
-    [InlineData(Kpi.CpuWork, ComponentFamily.Processor)]
-    [InlineData(Kpi.CpuWait, ComponentFamily.Processor)]
-    [InlineData(Kpi.MemoryLatency, ComponentFamily.Memory)]
-    [InlineData(Kpi.DiskLatency, ComponentFamily.Drive)]
-    [InlineData(Kpi.DiskFlush, ComponentFamily.Drive)]
-    [InlineData(Kpi.NetLatency, ComponentFamily.Network)]
-    [InlineData(Kpi.NetLoss, ComponentFamily.Network)]
+    [InlineData(KpiNames.CpuWork, ComponentFamily.Processor)]
+    [InlineData(KpiNames.CpuWait, ComponentFamily.Processor)]
+    [InlineData(KpiNames.MemoryLatency, ComponentFamily.Memory)]
+    [InlineData(KpiNames.DiskLatency, ComponentFamily.Drive)]
+    [InlineData(KpiNames.DiskFlush, ComponentFamily.Drive)]
+    [InlineData(KpiNames.NetLatency, ComponentFamily.Network)]
+    [InlineData(KpiNames.NetLoss, ComponentFamily.Network)]
     public void Drift_of_one_KPI_alone_names_its_family_and_leaves_room_for_the_unknown(
         string kpi, ComponentFamily family)
     {
@@ -29,12 +30,12 @@ public sealed class SuspectRankingTests
     }
 
     [Theory]
-    [InlineData(Kpi.DiskLatency, ComponentFamily.Drive)]
-    [InlineData(Kpi.NetLatency, ComponentFamily.Network)]
+    [InlineData(KpiNames.DiskLatency, ComponentFamily.Drive)]
+    [InlineData(KpiNames.NetLatency, ComponentFamily.Network)]
     public void Waiting_that_a_sick_disk_or_link_causes_does_not_outrank_it(string cause, ComponentFamily family)
     {
         // Noticed earlier and stronger than the cause.
-        var ranked = SuspectRanking.Rank(Drift((Kpi.CpuWait, 2, 120), (cause, 1, 60)), [], Now);
+        var ranked = SuspectRanking.Rank(Drift((KpiNames.CpuWait, 2, 120), (cause, 1, 60)), [], Now);
         Assert.Equal([family, ComponentFamily.Processor], ranked.Select(static c => c.Family));
         Assert.True(ranked[0].Confidence > 2 * ranked[1].Confidence);
     }
@@ -42,21 +43,21 @@ public sealed class SuspectRankingTests
     [Fact]
     public void Of_several_families_the_first_to_drift_leads()
     {
-        var ranked = SuspectRanking.Rank(Drift((Kpi.CpuWork, 1, 600), (Kpi.MemoryLatency, 1.5, 60)), [], Now);
+        var ranked = SuspectRanking.Rank(Drift((KpiNames.CpuWork, 1, 600), (KpiNames.MemoryLatency, 1.5, 60)), [], Now);
         Assert.Equal(ComponentFamily.Processor, ranked[0].Family);
     }
 
     [Fact]
     public void Of_families_that_began_together_the_highest_score_leads()
     {
-        var ranked = SuspectRanking.Rank(Drift((Kpi.CpuWork, 1, 60), (Kpi.MemoryLatency, 1.5, 60)), [], Now);
+        var ranked = SuspectRanking.Rank(Drift((KpiNames.CpuWork, 1, 60), (KpiNames.MemoryLatency, 1.5, 60)), [], Now);
         Assert.Equal(ComponentFamily.Memory, ranked[0].Family);
     }
 
     [Fact]
     public void A_matching_event_names_the_part_and_raises_the_confidence()
     {
-        var drift = Drift((Kpi.CpuWork, 1, 60));
+        var drift = Drift((KpiNames.CpuWork, 1, 60));
         var alone = SuspectRanking.Rank(drift, [], Now)[0];
         var suspect = SuspectRanking.Rank(drift, [Event("FAN 2", ComponentKind.Fan)], Now)[0];
         Assert.Equal(("FAN 2", ComponentKind.Fan), (suspect.Component, suspect.Kind));
@@ -80,7 +81,7 @@ public sealed class SuspectRankingTests
     public void An_event_that_explains_no_drifting_KPI_does_not_outrank_the_drift()
     {
         var ranked = SuspectRanking.Rank(
-            Drift((Kpi.DiskLatency, 1, 60)), [Event("FAN 2", ComponentKind.Fan)], Now);
+            Drift((KpiNames.DiskLatency, 1, 60)), [Event("FAN 2", ComponentKind.Fan)], Now);
         Assert.Equal(ComponentFamily.Drive, ranked[0].Family);
     }
 
@@ -91,8 +92,8 @@ public sealed class SuspectRankingTests
         {
             Kpis =
             [
-                new KpiDrift { Kpi = Kpi.DiskLatency, Score = 2, Side = DriftSide.Shadow, Onset = Now },
-                new KpiDrift { Kpi = Kpi.SyncPause, Score = 2, Side = DriftSide.Primary, Onset = Now },
+                new KpiDrift { Kpi = KpiNames.DiskLatency, Score = 2, Side = DriftSide.Shadow, Onset = Now },
+                new KpiDrift { Kpi = KpiNames.SyncPause, Score = 2, Side = DriftSide.Primary, Onset = Now },
             ],
         };
         Assert.Empty(SuspectRanking.Rank(drift, [], Now));

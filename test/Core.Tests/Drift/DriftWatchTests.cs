@@ -1,5 +1,6 @@
 using Umbra.Core.Basics;
 using Umbra.Core.Drift;
+using Umbra.Core.Sensors;
 using Xunit;
 
 namespace Umbra.Core.Tests.Drift;
@@ -8,7 +9,7 @@ namespace Umbra.Core.Tests.Drift;
 public sealed class DriftWatchTests
 {
     private const int Calibration = 720;
-    private static readonly string[] s_kpis = [Kpi.CpuWork, Kpi.MemoryLatency, Kpi.DiskLatency];
+    private static readonly string[] s_kpis = [KpiNames.CpuWork, KpiNames.MemoryLatency, KpiNames.DiskLatency];
     private static readonly PairKey s_pair = new(new VmId("v"), new HostId("a"), new HostId("b"));
 
     private readonly SimulatedPair _simulated = new(Residual.White, seed: 7, kpis: 3);
@@ -32,11 +33,11 @@ public sealed class DriftWatchTests
         var report = _watch.Report();
         var first = report.Kpis[0];
         Assert.True(report.IsVerdict && report.IsHint, $"{report.Score}");
-        Assert.Equal(Kpi.MemoryLatency, first.Kpi);
+        Assert.Equal(KpiNames.MemoryLatency, first.Kpi);
         Assert.InRange(first.OnsetSample, 960, 1040);
         Assert.Contains("memory.latency", first.Explanation, StringComparison.Ordinal);
         Assert.Contains("90 days", first.Explanation, StringComparison.Ordinal);
-        Assert.Equal(0, report.Kpis.Count(static kpi => kpi.Kpi != Kpi.MemoryLatency && kpi.Score >= 1));
+        Assert.Equal(0, report.Kpis.Count(static kpi => kpi.Kpi != KpiNames.MemoryLatency && kpi.Score >= 1));
     }
 
     [Fact]
@@ -64,7 +65,7 @@ public sealed class DriftWatchTests
         Run(2000, (1, double.NaN));
         var report = _watch.Report();
         Assert.False(report.IsVerdict);
-        Assert.False(report.Kpis.Single(static kpi => kpi.Kpi == Kpi.MemoryLatency).IsKnown);
+        Assert.False(report.Kpis.Single(static kpi => kpi.Kpi == KpiNames.MemoryLatency).IsKnown);
         Run(400, (1, 1.12));
         Assert.True(_watch.Report().IsVerdict);
     }
@@ -73,7 +74,7 @@ public sealed class DriftWatchTests
     public void A_series_that_never_changed_is_not_judged_and_says_so()
     {
         Run(Calibration + 100, (2, 0));
-        var kpi = _watch.Report().Kpis.Single(static kpi => kpi.Kpi == Kpi.DiskLatency);
+        var kpi = _watch.Report().Kpis.Single(static kpi => kpi.Kpi == KpiNames.DiskLatency);
         Assert.False(kpi.IsJudged);
         Assert.Contains("not judged", kpi.Explanation, StringComparison.Ordinal);
     }

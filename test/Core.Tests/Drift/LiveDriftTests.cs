@@ -34,7 +34,7 @@ public sealed class LiveDriftTests
         Run(Calibration + 100);
         Assert.Null(Verdict());
         Run(200, primary: 1.5);
-        Assert.Equal((Kpi.DiskLatency, DriftSide.Primary), Verdict());
+        Assert.Equal((KpiNames.DiskLatency, DriftSide.Primary), Verdict());
         var found = _live.Status(Start).Kpis[0];
         Assert.True(found.Hint);
         Assert.InRange((Start - found.Onset!.Value).TotalSeconds, 150, 215);
@@ -45,7 +45,7 @@ public sealed class LiveDriftTests
     {
         Run(Calibration, sway: true);
         Run(300, shadow: 1.5, sway: true);
-        Assert.Equal((Kpi.DiskLatency, DriftSide.Shadow), Verdict());
+        Assert.Equal((KpiNames.DiskLatency, DriftSide.Shadow), Verdict());
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class LiveDriftTests
 
         var status = live.Status(Start);
         Assert.Equal(DriftWatchState.Watching, status.State);
-        Assert.Contains(status.Kpis, static kpi => kpi.Kpi == Kpi.DiskLatency);
+        Assert.Contains(status.Kpis, static kpi => kpi.Kpi == KpiNames.DiskLatency);
     }
 
     [Fact]
@@ -119,8 +119,8 @@ public sealed class LiveDriftTests
     private KpiSet Set(TimeSpan at, double factor) => new(
         at,
         [
-            KpiSample.Of(Kpi.DiskLatency, 2 * factor * Noise()), KpiSample.Of(Kpi.CpuWork, 50_000 * Noise()),
-            KpiSample.Unknown(Kpi.NetLoss, "no link"),
+            KpiSample.Of(KpiNames.DiskLatency, 2 * factor * Noise()), KpiSample.Of(KpiNames.CpuWork, 50_000 * Noise()),
+            KpiSample.Unknown(KpiNames.NetLoss, "no link"),
         ]);
 
     private double Noise() => Math.Exp(0.1 * (_random.NextDouble() + _random.NextDouble() - 1));

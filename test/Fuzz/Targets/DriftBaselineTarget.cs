@@ -1,5 +1,6 @@
 using Umbra.Core.Basics;
 using Umbra.Core.Drift;
+using Umbra.Core.Sensors;
 using Umbra.Fuzz.Harness;
 
 namespace Umbra.Fuzz.Targets;
@@ -41,7 +42,7 @@ public sealed class DriftBaselineTarget : IFuzzTarget
 
     private static byte[] Baseline(int kpis)
     {
-        string[] names = [.. Kpi.All.Take(kpis)];
+        string[] names = [.. KpiNames.Compared.Take(kpis)];
         var random = new Random(1);
         var learner = new BaselineLearner(names, TimeSpan.FromSeconds(1));
         for (int i = 0; i < 200; i++)
