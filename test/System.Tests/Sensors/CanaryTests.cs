@@ -70,8 +70,8 @@ public sealed class CanaryTests
         List<Process> processes = [];
         try
         {
-            // A tenth, of a period of which a second is no multiple: else each of the canary's looks meets the same part
-            // of it, which may be the one in which there is still time to be had.
+            // A tenth, of a period of which a second is no multiple: else each of the canary's looks meets the same
+            // part of it, which may be the one in which there is still time to be had.
             File.WriteAllText(group + "/cpu.cfs_period_us", "97000");
             File.WriteAllText(group + "/cpu.cfs_quota_us", "9700");
             using HostCanary canary = StartCanary();
