@@ -164,7 +164,9 @@ public sealed class CommandLineTests
         run.Fleet.Say("v", Drift(1.1));
         await run.UntilAsync(
             async () => (await run.OkAsync("explain", "v")).Contains("askperson", StringComparison.Ordinal));
-        Assert.Contains("disk.latency", await run.OkAsync("drift", "show", "v"));
+        string shown = await run.OkAsync("drift", "show", "v");
+        Assert.Contains("disk.latency", shown);
+        Assert.Contains("0.5 (0.4 to 0.75)", shown);
         using (var json = JsonDocument.Parse(await run.OkAsync("explain", "v", "--output", "json")))
             Assert.Equal("askPerson", json.RootElement.GetProperty("step").GetString());
         Assert.Contains("g1", await run.OkAsync("status", "v"));
@@ -308,6 +310,7 @@ public sealed class CommandLineTests
             new KpiDrift
             {
                 Kpi = "disk.latency", Score = score, Form = DriftForm.LevelUp, Explanation = "disk.latency is up",
+                PrimaryUsual = new UsualRange(0.4, 0.5, 0.75), ShadowUsual = null,
             },
         ],
     };

@@ -3,6 +3,7 @@ using System.Globalization;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 using Umbra.Core.Api;
+using Umbra.Core.Sensors;
 
 namespace Umbra.Cli.Commands;
 
@@ -63,14 +64,28 @@ internal static class DriftShowCommand
         return new string(line);
     }
 
+    /// <summary>The learnt baseline: what each KPI is on both hosts when nothing is wrong.</summary>
+    internal static Table Baseline(DriftStatus drift)
+    {
+        var table = Text.Table("KPI", "UNIT", "USUAL ON THE PRIMARY", "USUAL ON THE SHADOW");
+        foreach (var kpi in drift.Kpis.OrderBy(static kpi => kpi.Kpi, StringComparer.Ordinal))
+            table.Row(kpi.Kpi, KpiNames.Unit(kpi.Kpi), Range(kpi.PrimaryUsual), Range(kpi.ShadowUsual));
+        return table;
+
+        static string Range(UsualRange? usual) => usual is null
+            ? "-"
+            : string.Create(
+                CultureInfo.InvariantCulture, $"{usual.Median:G4} ({usual.Low:G4} to {usual.High:G4})");
+    }
+
     private static IRenderable Render(DecisionView view)
     {
         var parts = new List<IRenderable> { Chart(view) };
-        parts.Add(view.Drift switch
+        parts.AddRange(view.Drift switch
         {
-            null => Line("nothing is heard of the drift watch (it is at the shadow's agent)"),
-            { Kpis.Count: 0 } drift => Line($"{Text.Word(drift.State)}: {drift.Reason}"),
-            { } drift => Kpis(drift, drift.Kpis.Count),
+            null => [Line("nothing is heard of the drift watch (it is at the shadow's agent)")],
+            { Kpis.Count: 0 } drift => [Line($"{Text.Word(drift.State)}: {drift.Reason}")],
+            { } drift => new IRenderable[] { Kpis(drift, drift.Kpis.Count), Baseline(drift) },
         });
         return new Rows(parts);
     }

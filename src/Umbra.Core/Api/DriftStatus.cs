@@ -58,9 +58,21 @@ public sealed record KpiDrift
     /// <summary>By how much the level has changed against what the other side lets expect: 0.35 is 35 % more.</summary>
     public double Change { get; init; }
 
+    /// <summary>What the primary's readings were while the baseline was learnt; null: not told.</summary>
+    public UsualRange? PrimaryUsual { get; init; }
+
+    /// <summary>The shadow's; null: not told, or all of its readings were unknown.</summary>
+    public UsualRange? ShadowUsual { get; init; }
+
     /// <summary>What it rests on, with the numbers, for people; empty when there is nothing.</summary>
     public string Explanation { get; init; } = "";
 }
+
+/// <summary>What a KPI of one host is without drift, in the KPI's unit.</summary>
+/// <param name="Low">One reading of 200 was lower.</param>
+/// <param name="Median">Half of them were.</param>
+/// <param name="High">One reading of 200 was higher.</param>
+public sealed record UsualRange(double Low, double Median, double High);
 
 /// <summary>Which of the two sides a drift speaks against.</summary>
 public enum DriftSide

@@ -96,6 +96,8 @@ public sealed class LiveDrift
             Onset = drifts ? now - (Sampling * Math.Max(0, samples - evidence.OnsetSample)) : null,
             Change = double.IsFinite(evidence.Change) ? evidence.Change : 0,
             Explanation = evidence.Explanation,
+            PrimaryUsual = _watch.Baseline?.Kpis[index].Primary?.Usual,
+            ShadowUsual = _watch.Baseline?.Kpis[index].Shadow?.Usual,
         };
     }
 

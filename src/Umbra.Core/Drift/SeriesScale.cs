@@ -1,3 +1,5 @@
+using Umbra.Core.Api;
+
 namespace Umbra.Core.Drift;
 
 /// <summary>
@@ -59,6 +61,9 @@ public sealed record SeriesScale(double Offset, double Median, double Spread, do
 
     /// <summary>The value in the KPI's unit.</summary>
     public double Value(double scaled) => Math.Exp((scaled * Spread) + Median) - Offset;
+
+    /// <summary>What the series looked like in the calibration window, in the KPI's unit.</summary>
+    public UsualRange Usual => new(Value(Low), Value(0), Value(High));
 
     // Values below zero make no sense for the KPIs there are; they count as zero.
     private static double Log(double value, double offset) => Math.Log(Math.Max(value, 0) + offset);

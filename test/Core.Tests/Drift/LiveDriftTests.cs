@@ -100,6 +100,17 @@ public sealed class LiveDriftTests
         Assert.Equal(DriftWatchState.Learning, new LiveDrift(other, Calibration, kept).Status(Start).State);
     }
 
+    [Fact]
+    public void What_is_usual_on_each_side_is_told_in_the_unit_of_the_KPI()
+    {
+        Run(Calibration + 10, shadow: 3);
+        var disk = _live.Status(Start).Kpis.Single(static kpi => kpi.Kpi == KpiNames.DiskLatency);
+        Assert.InRange(disk.PrimaryUsual!.Median, 1.9, 2.1);
+        Assert.InRange(disk.PrimaryUsual.Low, 1.8, 1.9);
+        Assert.InRange(disk.PrimaryUsual.High, 2.1, 2.22);
+        Assert.InRange(disk.ShadowUsual!.Median, 5.7, 6.3);
+    }
+
     private (string Kpi, DriftSide Side)? Verdict()
     {
         var worst = _live.Status(Start).Kpis[0];
