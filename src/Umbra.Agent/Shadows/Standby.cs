@@ -43,16 +43,17 @@ internal sealed class Standby : IDisposable
         AgentServices services, VmPaths paths, VmDefinition definition, CancellationToken stop)
     {
         if (definition.Kernel is { } kernel && BootFiles.Missing(kernel) is { } missing) return (null, missing);
-        if (HostTaps.Prepare(definition, up: false) is { } error) return (null, error);
+        if (HostTaps.PrepareStandby(definition) is { } error) return (null, error);
         QmpOutcome<QemuVm> started = await QemuVm.StartAsync(
             definition, VmFiles.HostPaths(definition, paths, ownImages: true), QemuRole.Standby, StartDeadline, stop);
         if (!started.IsOk) return (null, started.Description);
         QmpOutcome<QmpNothing> prepared = await DeviceStateLoader.PrepareAsync(started.Value.Monitor, StartDeadline,
             stop);
-        if (prepared.IsOk) return (new Standby(services, paths, started.Value, definition), "");
+        string failure = prepared.IsOk ? HostTaps.SettleStandby(definition) ?? "" : prepared.Description;
+        if (failure == "") return (new Standby(services, paths, started.Value, definition), "");
         await started.Value.KillAsync();
         started.Value.Dispose();
-        return (null, prepared.Description);
+        return (null, failure);
     }
 
     /// <summary>Whether it answers and waits for device state, and the epoch's can be read.</summary>

@@ -10,7 +10,7 @@ namespace Umbra.Agent.Vms;
 
 /// <summary>
 /// The tap interfaces that a host's VMs hang on. Their names are stable, so that a new agent finds them again. A
-/// standby's is down: two copies of a VM never both speak.
+/// standby's is down, or no port of the bridge: two copies of a VM never both speak.
 /// </summary>
 internal static class HostTaps
 {
@@ -26,17 +26,21 @@ internal static class HostTaps
         vm.Nics.ToDictionary(n => n.Id, n => Name(vm.Name, n.Id), StringComparer.Ordinal);
 
     /// <summary>Makes a VM's taps be there, up or down; the first failure, or null.</summary>
-    public static string? Prepare(VmDefinition vm, bool up)
-    {
-        foreach (NicDefinition nic in vm.Nics)
-        {
-            string name = Name(vm.Name, nic.Id);
-            if ((Tap.Create(name, nic.Bridge) ?? Tap.SetUp(name, up)) is { } error)
-                return $"network interface {nic.Id}: {error.Message}";
-        }
+    public static string? Prepare(VmDefinition vm, bool up) =>
+        Each(vm, (name, bridge) => Tap.Create(name, bridge) ?? Tap.SetUp(name, up));
 
-        return null;
-    }
+    /// <summary>
+    /// Makes a standby's taps be there, up and off their bridges, for its QEMU to open; the first failure, or null. Of
+    /// an interface that is down the kernel looks once a second at most whether its carrier has come: one that was
+    /// opened while down could carry nothing for that long after a swap had set it up. Of one that is up it looks at
+    /// once.
+    /// </summary>
+    public static string? PrepareStandby(VmDefinition vm) => Each(vm, static (name, bridge) =>
+        Tap.Create(name, bridge) ?? Tap.SetUp(name, up: false) ?? Tap.Detach(name) ?? Tap.SetUp(name, up: true));
+
+    /// <summary>Sets a standby's open taps down and back on their bridges; the first failure, or null.</summary>
+    public static string? SettleStandby(VmDefinition vm) => Each(vm, static (name, bridge) =>
+        Tap.SetUp(name, up: false) ?? Tap.Attach(name, bridge));
 
     /// <summary>Sets a VM's taps up or down; the first failure, or null.</summary>
     public static SystemError? Set(VmDefinition vm, bool up)
@@ -50,5 +54,16 @@ internal static class HostTaps
     public static void Remove(VmDefinition vm)
     {
         foreach (NicDefinition nic in vm.Nics) _ = Tap.Delete(Name(vm.Name, nic.Id));
+    }
+
+    private static string? Each(VmDefinition vm, Func<string, string, SystemError?> change)
+    {
+        foreach (NicDefinition nic in vm.Nics)
+        {
+            if (change(Name(vm.Name, nic.Id), nic.Bridge) is { } error)
+                return $"network interface {nic.Id}: {error.Message}";
+        }
+
+        return null;
     }
 }

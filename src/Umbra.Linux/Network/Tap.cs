@@ -33,10 +33,20 @@ public static unsafe class Tap
         SystemError? error = existed ? null : Ip("tuntap", "add", "dev", name, "mode", "tap", "vnet_hdr");
         if (error is not null) return error;
         DisableAddresses(name);
-        error = Ip("link", "set", "dev", name, "master", bridge);
+        error = Attach(name, bridge);
         if (error is not null && !existed) _ = Delete(name);
         return error;
     }
+
+    /// <summary>Makes the tap a port of <paramref name="bridge"/>; its port already is fine too.</summary>
+    public static SystemError? Attach(string name, string bridge) => IsValid(name) && IsValid(bridge)
+        ? Ip("link", "set", "dev", name, "master", bridge)
+        : new SystemError("attach tap", $"{name} to {bridge}", Errno.INVAL);
+
+    /// <summary>Takes the tap from its bridge; of none already is fine too.</summary>
+    public static SystemError? Detach(string name) => IsValid(name)
+        ? Ip("link", "set", "dev", name, "nomaster")
+        : new SystemError("detach tap", name, Errno.INVAL);
 
     /// <summary>Removes the tap; none there is fine too.</summary>
     public static SystemError? Delete(string name)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Umbra.Linux.Interop;
 using Umbra.Linux.Network;
 using Umbra.Linux.Processes;
@@ -7,6 +8,8 @@ namespace Umbra.Linux.Tests.Network;
 public sealed class TapTests : IDisposable
 {
     private static readonly TimeSpan CommandTimeMax = TimeSpan.FromSeconds(10);
+    private const string Forwarding = "3"; // BR_STATE_FORWARDING of linux/if_bridge.h
+
     private readonly string _bridge = "ubt-" + Environment.ProcessId;
     private readonly string _tap = "utt-" + Environment.ProcessId;
     private readonly CommandResult _bridgeMade;
@@ -29,6 +32,37 @@ public sealed class TapTests : IDisposable
         Assert.Null(Tap.Delete(_tap));
         Assert.False(Tap.Exists(_tap));
         Assert.Null(Tap.Delete(_tap));
+    }
+
+    [Fact]
+    public async Task A_tap_that_was_opened_while_up_forwards_as_soon_as_it_is_set_up_on_its_bridge()
+    {
+        RequireBridge();
+        Assert.Equal(0, Command.Run("ip", ["link", "set", "dev", _bridge, "up"], CommandTimeMax).ExitCode);
+        Assert.Null(Tap.Create(_tap, _bridge));
+        Assert.Null(Tap.Detach(_tap));
+        Assert.False(Directory.Exists($"/sys/class/net/{_tap}/brport"));
+        Assert.Null(Tap.SetUp(_tap, up: true));
+        using var qemu = Process.Start(new ProcessStartInfo("qemu-system-x86_64",
+        [
+            "-machine", "none", "-nodefaults", "-display", "none", "-qmp", "stdio",
+            "-netdev", $"tap,id=n,ifname={_tap},script=no,downscript=no",
+        ]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        try
+        {
+            // Its greeting comes once it has opened the tap.
+            Assert.Contains("QMP", await qemu.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
+            Assert.Null(Tap.SetUp(_tap, up: false));
+            Assert.Null(Tap.Attach(_tap, _bridge));
+            Assert.NotEqual(Forwarding, PortState());
+            Assert.Null(Tap.SetUp(_tap, up: true));
+            Assert.Equal(Forwarding, PortState());
+        }
+        finally
+        {
+            qemu.Kill();
+            await qemu.WaitForExitAsync(CancellationToken.None);
+        }
     }
 
     [Fact]
@@ -67,6 +101,8 @@ public sealed class TapTests : IDisposable
     {
         Assert.False(Tap.IsValid(name));
         Assert.Equal(Errno.INVAL, Tap.Create(name, "br0")?.Errno);
+        Assert.Equal(Errno.INVAL, Tap.Attach(name, "br0")?.Errno);
+        Assert.Equal(Errno.INVAL, Tap.Detach(name)?.Errno);
         Assert.Equal(Errno.INVAL, Tap.Delete(name)?.Errno);
         Assert.Equal(Errno.INVAL, Tap.SetUp(name, up: true)?.Errno);
     }
@@ -76,6 +112,8 @@ public sealed class TapTests : IDisposable
         _ = Tap.Delete(_tap);
         if (_bridgeMade.ExitCode == 0) _ = Command.Run("ip", ["link", "delete", _bridge], CommandTimeMax);
     }
+
+    private string PortState() => File.ReadAllText($"/sys/class/net/{_tap}/brport/state").Trim();
 
     private void RequireBridge() =>
         Assert.SkipUnless(_bridgeMade.ExitCode == 0, "no bridge can be made here: " + _bridgeMade.Error);
