@@ -55,7 +55,6 @@ public sealed class HostCanary : IDisposable
     private const int StepsPerRound = 2000;
     private const long RingBytesDefault = 64 * Sizes.MiB, RingBytesMin = 32 * Sizes.MiB;
     private const ulong RingSeed = 0x5EED;
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     /// <summary>So late a thread may wake up without anybody keeping it from its CPU.</summary>
     private static readonly TimeSpan TimerTolerance = TimeSpan.FromMilliseconds(2);
@@ -110,13 +109,14 @@ public sealed class HostCanary : IDisposable
         using PointerChase? chase = MakeChase(out string reason);
         int thread = CurrentThread.Id;
         TimeSpan late = TimeSpan.Zero;
+        long start = Stopwatch.GetTimestamp();
         while (true)
         {
             _latest = Measure(chase, reason, thread, late);
             _trouble = "";
-            long slept = Stopwatch.GetTimestamp();
-            if (_stop.Wait(Interval)) return;
-            late = Stopwatch.GetElapsedTime(slept) - Interval - TimerTolerance;
+            TimeSpan now = Stopwatch.GetElapsedTime(start), due = CanaryTimes.Next(now);
+            if (_stop.Wait(due - now)) return;
+            late = Stopwatch.GetElapsedTime(start) - due - TimerTolerance;
         }
     }
 

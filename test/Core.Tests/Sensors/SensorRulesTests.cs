@@ -29,6 +29,33 @@ public sealed class SensorRulesTests
         Assert.Equal(8, budget.Repeats);
     }
 
+    [Theory]
+    [InlineData(100)]
+    [InlineData(97)]
+    [InlineData(50)]
+    public void A_canary_meets_all_parts_of_a_CPU_quotas_period_within_20_looks(int periodMs)
+    {
+        TimeSpan period = Ms(periodMs), begun = Ms(17), at = TimeSpan.Zero;
+        HashSet<int> tenths = [];
+        for (int look = 0; look < 20; look++)
+        {
+            TimeSpan next = CanaryTimes.Next(at + Ms(4));
+            if (look > 0) Assert.InRange(next - at, Ms(900), Ms(1100));
+            at = next;
+            tenths.Add((int)((begun + at).Ticks % period.Ticks * 10 / period.Ticks));
+        }
+
+        Assert.Equal(10, tenths.Count);
+        Assert.InRange(at, Ms(20_000), Ms(20_100));
+    }
+
+    [Fact]
+    public void A_canary_that_was_kept_from_looking_goes_on_at_the_next_full_second()
+    {
+        Assert.InRange(CanaryTimes.Next(TimeSpan.Zero), Ms(1000), Ms(1100));
+        Assert.InRange(CanaryTimes.Next(Ms(7300)), Ms(8000), Ms(8100));
+    }
+
     [Fact]
     public void Times_of_the_other_host_are_mapped_by_the_quickest_message()
     {

@@ -70,10 +70,9 @@ public sealed class CanaryTests
         List<Process> processes = [];
         try
         {
-            // A tenth, of a period of which a second is no multiple: else each of the canary's looks meets the same
-            // part of it, which may be the one in which there is still time to be had.
-            File.WriteAllText(group + "/cpu.cfs_period_us", "97000");
-            File.WriteAllText(group + "/cpu.cfs_quota_us", "9700");
+            // A tenth, of the kernel's own period, of which a second is a multiple.
+            File.WriteAllText(group + "/cpu.cfs_period_us", "100000");
+            File.WriteAllText(group + "/cpu.cfs_quota_us", "10000");
             using HostCanary canary = StartCanary();
             // Others in the group use up what it may, a guest under load, say: on each CPU, as time that was once
             // given to a CPU and not used there keeps.
