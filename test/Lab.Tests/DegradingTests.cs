@@ -58,6 +58,28 @@ public sealed class DegradingTests
     }
 
     [Fact]
+    public async Task A_memory_limit_swaps_out_what_one_host_has_and_its_end_lets_it_back()
+    {
+        Root.Require();
+        if (HostGroup.WhyMissing is { } missing) Assert.Skip(missing);
+        await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
+        HostGroup group = lab.Hosts[0].Group!;
+        const string hold = "x=$(head -c 50000000 /dev/zero | tr '\\0' x); while :; do sleep 0.1; : ${#x}; done";
+        using LabProcess process = InGroup(lab.Hosts[0], hold);
+        await Wait.UntilAsync(
+            "the memory to be taken", () => Task.FromResult(group.MemoryInUse() > 45_000_000), ShellCommand.TimeLimit);
+        var degradation = new MemoryDegradation(lab, lab.Hosts[0]);
+        await degradation.GoToAsync(degradation.Steps.Count - 1);
+        await Wait.UntilAsync(
+            "the memory to be swapped out", () => Task.FromResult(group.MemoryInUse() < 25_000_000),
+            ShellCommand.TimeLimit);
+        await degradation.UndoAsync();
+        await Wait.UntilAsync(
+            "the memory to be back", () => Task.FromResult(group.MemoryInUse() > 45_000_000), ShellCommand.TimeLimit);
+        Assert.False(process.HasExited);
+    }
+
+    [Fact]
     public async Task A_bmc_tells_the_values_that_it_was_given()
     {
         Root.Require();
@@ -96,16 +118,17 @@ public sealed class DegradingTests
     public async Task Groups_and_swap_of_a_lab_leave_no_trace()
     {
         Root.Require();
-        string id;
+        string id, swap;
         await using (FleetLab lab = await FleetLab.CreateAsync(TwoHosts))
         {
             id = lab.Id;
-            lab.AddSwap(1 << 24);
-            Assert.Contains(id, File.ReadAllText("/proc/swaps"));
+            swap = lab.AddSwap(1 << 24);
+            Assert.Contains(swap + " ", File.ReadAllText("/proc/swaps").Replace('\t', ' '));
             using LabProcess process = InGroup(lab.Hosts[0], "sleep 1000");
         }
 
-        Assert.DoesNotContain(id, File.ReadAllText("/proc/swaps"));
+        Assert.DoesNotContain(swap + " ", File.ReadAllText("/proc/swaps").Replace('\t', ' '));
+        Assert.False(File.Exists(swap), $"{swap} is still there");
         Assert.DoesNotContain(
             Directory.EnumerateDirectories("/sys/fs/cgroup", $"*{id}*", SearchOption.AllDirectories), static _ => true);
     }

@@ -206,15 +206,16 @@ public sealed class FleetLab : IAsyncDisposable
         return LabProcess.Start(host.Space, Path.Combine(LogDirectory, $"{host.Name}-{name}.log"), command, group);
     }
 
-    /// <summary>Gives the machine a file of so many bytes to swap to, for as long as the lab stands.</summary>
-    public void AddSwap(long bytes)
+    /// <summary>
+    /// Gives the machine so many bytes to swap to, for as long as the lab stands: compressed memory where the kernel
+    /// has it, which leaves the disk alone, else a file. Returns its path.
+    /// </summary>
+    public string AddSwap(long bytes)
     {
-        string path = Path.Combine(Directory, "swap");
-        _run.Swap(path);
-        ShellCommand.Run("fallocate", "-l", bytes.ToString(CultureInfo.InvariantCulture), path);
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        string path = CompressedMemory.TryAdd(bytes, _run) ?? AddSwapFile(bytes);
         ShellCommand.Run("mkswap", path);
         ShellCommand.Run("swapon", path);
+        return path;
     }
 
     /// <summary>The host of that name.</summary>
@@ -300,6 +301,15 @@ public sealed class FleetLab : IAsyncDisposable
         }
 
         return new LabDirectories(state, memory, Path.Combine(LogDirectory, name + ".log"));
+    }
+
+    private string AddSwapFile(long bytes)
+    {
+        string path = Path.Combine(Directory, "swap");
+        _run.Swap(path);
+        ShellCommand.Run("fallocate", "-l", bytes.ToString(CultureInfo.InvariantCulture), path);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return path;
     }
 
     private async Task<NamespaceDoor> OpenDoorAsync(NetworkNamespace space)

@@ -60,7 +60,7 @@ public sealed class RunFile : IDisposable
     /// <summary>Notes a control group's directory.</summary>
     public void Group(string path) => Note("group", path);
 
-    /// <summary>Notes a file that the machine swaps to.</summary>
+    /// <summary>Notes a file or a device of <see cref="CompressedMemory"/> that the machine swaps to.</summary>
     public void Swap(string path) => Note("swap", path);
 
     /// <summary>Notes that the lab stays when its process ends, until somebody asks for its removal by name.</summary>
@@ -145,7 +145,12 @@ public sealed class RunFile : IDisposable
         string[] namespaces = [.. Of("namespace").Where(name => File.Exists("/run/netns/" + name))];
         KillAll(namespaces);
         foreach (string group in Of("group")) HostGroup.Remove(group);
-        foreach (string swap in Of("swap")) ShellCommand.TryRun("swapoff", swap);
+        foreach (string swap in Of("swap"))
+        {
+            ShellCommand.TryRun("swapoff", swap);
+            CompressedMemory.Remove(swap);
+        }
+
         foreach (string mount in Of("mount")) ShellCommand.TryRun("umount", "--lazy", mount);
         foreach (string tree in Of("tree"))
         {

@@ -6,19 +6,20 @@ namespace Umbra.Lab.Degrading;
 /// A host whose memory gets slower: its processes may keep less and less of theirs, the kernel swaps out the rest and
 /// fetches it when it is used.
 /// </summary>
-/// <param name="lab">The lab; it gives the machine a swap file meanwhile.</param>
+/// <param name="lab">The lab; it gives the machine something to swap to meanwhile.</param>
 /// <param name="host">The host; it has a group.</param>
 public sealed class MemoryDegradation(FleetLab lab, LabHost host) : Degradation
 {
     private const long SwapBytes = 1L << 30;
 
-    private static readonly double[] s_shares = [0.7, 0.6, 0.5, 0.45, 0.4, 0.35, 0.3];
+    private static readonly double[] s_shares = [0.6, 0.5, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15];
 
     private long _use;
 
     /// <inheritdoc/>
     public override string What =>
-        "a memory limit of the host's control group that shrinks (real reclaim to a swap file; stands for slow memory)";
+        "a memory limit of the host's control group that shrinks (its pages are really swapped out, to "
+        + "compressed memory where the kernel has it, and fetched again; stands for slow memory)";
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Steps { get; } =
