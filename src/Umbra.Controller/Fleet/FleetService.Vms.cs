@@ -186,13 +186,14 @@ public sealed partial class FleetService
 
     private PlacementChoice ChoosePrimary(CreateVmRequest request)
     {
-        if (request.Host is not { } name) return HostPlacement.ChoosePrimary(_fleet, request.Definition);
+        if (request.Host is not { } name)
+            return HostPlacement.ChoosePrimary(_fleet, request.Definition, _time.GetUtcNow());
         string? reason = _fleet.Host(name) is { } host
             ? HostPlacement.WhyNotPrimary(_fleet, host, request.Definition)
             : "is not a host of the fleet";
         return reason is null
-            ? new PlacementChoice(name, [])
-            : new PlacementChoice(null, [new HostRefusal(name, reason)]);
+            ? new PlacementChoice(name, [], static () => [])
+            : new PlacementChoice(null, [], () => [new HostRefusal(name, reason)]);
     }
 
     private static string DigestOf<T>(T request) =>

@@ -205,9 +205,10 @@ public sealed partial class FleetService : IDisposable
     private void WatchProtection(VmId name)
     {
         if (_fleet.Vm(name) is not { } vm) return;
-        var (state, reason) = FleetViews.ProtectionOf(_fleet, vm);
+        var state = FleetViews.StateOf(_fleet, vm);
         if (_lastProtection.TryGetValue(name, out var last) && last == state) return;
         _lastProtection[name] = state;
+        string reason = FleetViews.ProtectionOf(_fleet, vm).Reason;
         Record(Event($"vm.{state.ToString().ToLowerInvariant()}", name, null, reason));
     }
 

@@ -35,6 +35,9 @@ public sealed record PlannedCordon(HostId Host, string Reason);
 /// </summary>
 public static class FleetPlanner
 {
+    // An event names so many of the hosts that a shadow was not placed on.
+    private const int SuspectsNamedMax = 3;
+
     /// <summary>The next step for the VM.</summary>
     /// <param name="fleet">The fleet, its time set.</param>
     /// <param name="vm">The VM as it stands in the fleet.</param>
@@ -55,7 +58,7 @@ public static class FleetPlanner
             ?? TakeoverPlanner.BeginAutomatic(fleet, vm, utcNow)
             ?? TakeoverPlanner.HandBack(fleet, vm)
             ?? SuspicionPlanner.Begin(fleet, vm, utcNow)
-            ?? PlanShadow(fleet, vm)
+            ?? PlanShadow(fleet, vm, utcNow)
             ?? Unchanged(vm);
     }
 
@@ -84,26 +87,29 @@ public static class FleetPlanner
             "vm.definition", vm.Primary, $"its agent reports the definition, revision {reported.Revision}")]);
     }
 
-    private static VmPlan? PlanShadow(FleetState fleet, VmRecord vm)
+    private static VmPlan? PlanShadow(FleetState fleet, VmRecord vm, DateTimeOffset utcNow)
     {
         bool wanted = vm.Policy.Enabled && vm.DefinitionKnown;
         if (vm.Action is not null) return null; // whatever is under way counts on the pair as it is
         if (vm.Shadow is { } shadow)
         {
             if (!wanted) return DropShadow(vm, shadow, "protection was turned off");
-            return WhyMove(fleet, vm, shadow) is { } reason ? MoveShadow(fleet, vm, shadow, reason) : null;
+            return WhyMove(fleet, vm, shadow) is { } reason
+                ? MoveShadow(fleet, vm, shadow, reason, utcNow)
+                : null;
         }
 
         if (!wanted) return null;
         // Nothing would fill it, and as long as there is none the old copy may get the VM back.
         bool isKept = ReturnPlanner.Keepers(fleet, vm, GuestState.Paused).Any();
         if (isKept && !AssignmentPlanner.IsSettled(fleet, vm)) return null;
-        if (HostPlacement.ChooseShadow(fleet, vm).Host is not { } host) return null;
+        var choice = HostPlacement.ChooseShadow(fleet, vm, utcNow);
+        if (choice.Host is not { } host) return null;
         // An old primary's copy there has to stay until the VM is known to run, and a new shadow would overwrite it; an
         // old shadow keeps its epoch until it has a newer one.
         bool free = !vm.Remains.Contains(host) || AssignmentPlanner.HoldsShadow(fleet, vm, host)
             || AssignmentPlanner.IsSettled(fleet, vm);
-        return free ? PlaceShadow(vm, host) : null;
+        return free ? PlaceShadow(vm, choice) : null;
     }
 
     private static string? WhyMove(FleetState fleet, VmRecord vm, HostId shadow)
@@ -115,16 +121,19 @@ public static class FleetPlanner
         if (silence >= FleetTimes.ShadowMoveAfter) return $"its host is not heard for {silence.TotalSeconds:0} s";
         if (host.Record.Description is not { } there) return null;
         if (fleet.Host(vm.Primary)?.Record.Description is not { } here) return null;
-        string shared = HostPlacement.SharedDomains(here, there);
-        return shared == "" ? null : $"its host shares {shared} with the primary's";
+        return HostPlacement.ShareDomain(here, there)
+            ? $"its host shares {HostPlacement.SharedDomains(here, there)} with the primary's"
+            : null;
     }
 
     // Where nothing better is to be had the old shadow stays: it may be all there is once its host is back.
-    private static VmPlan? MoveShadow(FleetState fleet, VmRecord vm, HostId from, string reason)
+    private static VmPlan? MoveShadow(
+        FleetState fleet, VmRecord vm, HostId from, string reason, DateTimeOffset utcNow)
     {
-        if (HostPlacement.ChooseShadow(fleet, vm).Host is not { } to) return null;
+        var choice = HostPlacement.ChooseShadow(fleet, vm, utcNow);
+        if (choice.Host is null) return null;
         var dropped = DropShadow(vm, from, reason);
-        var placed = PlaceShadow(dropped.Vm, to);
+        var placed = PlaceShadow(dropped.Vm, choice);
         return placed with { Events = [.. dropped.Events, .. placed.Events] };
     }
 
@@ -132,7 +141,14 @@ public static class FleetPlanner
         vm.WithoutShadow().WithRemains(host),
         [new PlannedEvent("shadow.dropped", host, $"the shadow on {host} is given up: {reason}")]);
 
-    private static VmPlan PlaceShadow(VmRecord vm, HostId host) => new(
-        (vm with { Shadow = host, Lease = null, Changes = vm.Changes + 1 }).WithoutRemains(host),
-        [new PlannedEvent("shadow.placed", host, $"its shadow goes to {host}")]);
+    private static VmPlan PlaceShadow(VmRecord vm, PlacementChoice choice)
+    {
+        var host = choice.Host!.Value;
+        string suspects = string.Join("; ", choice.Suspects.Take(SuspectsNamedMax).Select(
+            static suspect => $"{suspect.Host} {suspect.Reason}"));
+        string text = $"its shadow goes to {host}" + (suspects == "" ? "" : $", for {suspects}");
+        return new VmPlan(
+            (vm with { Shadow = host, Lease = null, Changes = vm.Changes + 1 }).WithoutRemains(host),
+            [new PlannedEvent("shadow.placed", host, text)]);
+    }
 }

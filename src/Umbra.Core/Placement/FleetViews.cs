@@ -87,14 +87,22 @@ public static class FleetViews
             : (status.Protection, status.Reason);
     }
 
+    /// <summary>
+    /// The state alone: why a VM has no shadow takes a look at every host to say, and seldom does anyone ask.
+    /// </summary>
+    public static ProtectionState StateOf(FleetState fleet, VmRecord vm)
+    {
+        bool takeover = vm.Action?.Action.Kind is VmActionKind.Takeover or VmActionKind.TakeoverConsent;
+        return vm.Shadow is null && !takeover ? ProtectionState.Unprotected : ProtectionOf(fleet, vm).State;
+    }
+
     private static string WhyNoShadow(FleetState fleet, VmRecord vm)
     {
         if (!vm.Policy.Enabled) return $"protection is turned off ('umbra protect {vm.Name}' turns it on)";
         if (!vm.DefinitionKnown) return $"waiting for {vm.Primary} to look at the attached VM";
-        var choice = HostPlacement.ChooseShadow(fleet, vm);
-        return choice.Host is { } host
-            ? $"its shadow goes to {host}"
-            : "no host can hold its shadow: " + choice.Explain();
+        return HostPlacement.WhyNoShadow(fleet, vm) is { } why
+            ? "no host can hold its shadow: " + why
+            : "its shadow is about to be placed";
     }
 
     private static string? WhoIsSilent(FleetState fleet, HostId primary, HostId shadow)

@@ -36,7 +36,7 @@ public static class SuspicionPlanner
         var (obstacle, passes) = ObstacleOf(fleet, vm);
         return inputs with
         {
-            Shadow = vm.Shadow is { } host ? WithWordOfOthers(fleet, vm, host, inputs.Shadow) : inputs.Shadow,
+            Shadow = vm.Shadow is { } host ? WithWordOfOthers(fleet, vm.Name, host, inputs.Shadow) : inputs.Shadow,
             Obstacle = obstacle,
             ObstaclePasses = passes,
             Lag = fleet.StatusOn(vm.Primary, vm.Name)?.Sync.Lag ?? TimeSpan.Zero,
@@ -119,18 +119,27 @@ public static class SuspicionPlanner
             [new PlannedEvent("swap.started", vm.Primary, $"it leaves {vm.Primary}: {verdict.Reason}")]);
     }
 
+    /// <summary>
+    /// What speaks against a host on which a VM is to be placed: its own hardware's word, or a verdict of a VM there.
+    /// </summary>
+    internal static Suspicion AgainstHost(FleetState fleet, HostState host, DateTimeOffset utcNow)
+    {
+        var hardware = SuspicionRule.Weigh(null, DriftSide.Primary, EventsOf(fleet, host.Name), utcNow);
+        return WithWordOfOthers(fleet, null, host.Name, hardware);
+    }
+
     private static bool IsWatched(VmRecord vm) =>
         !vm.Deleting && vm.Power == DesiredPower.Running && vm.Policy.Enabled;
 
     // The VM's own pair knows only what changed since its baseline: where that was learnt on a host that was bad
     // already, the other VMs there know better. A verdict of theirs counts, less than that is what many watches at once
     // bring about by chance.
-    private static Suspicion WithWordOfOthers(FleetState fleet, VmRecord vm, HostId host, Suspicion own)
+    private static Suspicion WithWordOfOthers(FleetState fleet, VmId? vm, HostId host, Suspicion own)
     {
         var worst = own;
         foreach (var other in fleet.VmsOn(host))
         {
-            if (other.Name == vm.Name || DriftOf(fleet, other) is not { } drift) continue;
+            if (other.Name == vm || DriftOf(fleet, other) is not { } drift) continue;
             if (other.Primary != host && other.Shadow != host) continue;
             var side = other.Primary == host ? DriftSide.Primary : DriftSide.Shadow;
             var (kpi, _) = SuspicionRule.WorstOf(drift, side);

@@ -28,7 +28,7 @@ public static class SwapChecks
             new ReadinessCheck("hosts", true, $"the agents of {vm.Primary} and {shadow} are heard"),
             Check("cordon", there.Cordon is { } why ? $"the shadow's host {shadow} is cordoned ({why})" : null,
                 $"{shadow} may be used"),
-            Check("capacity", HostPlacement.WhyTooSmall(fleet, there.Description!, vm.Definition) is { } small
+            Check("capacity", HostPlacement.WhyTooSmall(fleet, fleet.Host(shadow)!, vm.Definition) is { } small
                 ? $"{shadow} {small}" : null, $"{shadow} has the CPUs and the memory"),
             Check("domains", shared == "" ? null : $"{shadow} shares {shared} with {vm.Primary}",
                 $"{shadow} shares no rack, power feed or network segment with {vm.Primary}"),

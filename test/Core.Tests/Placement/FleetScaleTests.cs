@@ -38,7 +38,20 @@ public sealed class FleetScaleTests
         Assert.True(bytes <= Vms * 6 * BytesOfALookMax, $"a pass took {bytes} bytes, {bytes / Vms} a VM");
     }
 
-    // As the controller's tick does it: the plan, and what is decided.
+    [Fact]
+    public void A_pass_in_which_no_host_can_hold_a_shadow_writes_no_reasons_that_nobody_reads()
+    {
+        var fleet = Build();
+        for (int host = 0; host < Hosts; host++) fleet.Cordon($"h{host}");
+        foreach (var vm in fleet.Fleet.Vms.ToList()) fleet.Fleet.Put(vm.WithoutShadow());
+        long first = Pass(fleet);
+        long bytes = Pass(fleet);
+        Assert.True(
+            bytes <= Vms * 2 * BytesOfALookMax,
+            $"a pass took {bytes} bytes, {bytes / Vms} a VM; the first took {first}");
+    }
+
+    // As the controller's tick does it: the plan, what is decided, and how it is protected.
     private static long Pass(FleetBuilder fleet)
     {
         fleet.Pass(TimeSpan.FromMilliseconds(250));
@@ -47,6 +60,7 @@ public sealed class FleetScaleTests
         {
             Assert.True(FleetPlanner.Step(fleet.Fleet, vm, fleet.UtcNow).ChangesNothingOf(vm));
             SuspicionPlanner.Look(fleet.Fleet, vm, fleet.UtcNow);
+            FleetViews.StateOf(fleet.Fleet, vm);
         }
 
         return GC.GetAllocatedBytesForCurrentThread() - before;

@@ -1,5 +1,6 @@
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Health;
 using Umbra.Core.Placement;
 using Xunit;
 
@@ -8,10 +9,10 @@ namespace Umbra.Core.Tests.Placement;
 public sealed class HostPlacementTests
 {
     private static PlacementChoice ShadowOf(FleetBuilder fleet) =>
-        HostPlacement.ChooseShadow(fleet.Fleet, fleet.Record());
+        HostPlacement.ChooseShadow(fleet.Fleet, fleet.Record(), fleet.UtcNow);
 
     private static string WhyNot(FleetBuilder fleet, string host) =>
-        Assert.Single(ShadowOf(fleet).Refusals, refusal => refusal.Host.Value == host).Reason;
+        Assert.Single(ShadowOf(fleet).Refusals(), refusal => refusal.Host.Value == host).Reason;
 
     [Theory]
     [InlineData("r-a", null, null, "shares rack r-a with the primary's host a")]
@@ -53,7 +54,7 @@ public sealed class HostPlacementTests
     {
         var choice = ShadowOf(new FleetBuilder().Host("a").Host("b").Vm("v", "a"));
         Assert.Equal(new HostId("b"), choice.Host);
-        Assert.Equal("is the primary's", Assert.Single(choice.Refusals).Reason);
+        Assert.Equal("is the primary's", Assert.Single(choice.Refusals()).Reason);
     }
 
     [Fact]
@@ -100,6 +101,78 @@ public sealed class HostPlacementTests
     }
 
     [Fact]
+    public void A_host_that_another_VM_has_a_verdict_against_gets_nothing_new_while_there_is_a_better_one()
+    {
+        var fleet = new FleetBuilder().Host("a").Host("b", memory: 32 * Sizes.GiB).Host("c").Host("d").Cordon("d")
+            .Vm("other", "b", shadow: "d").Vm("v", "a");
+        Assert.Equal(new HostId("b"), ShadowOf(fleet).Host);
+        fleet.Report("d", Watched("other", 0.9, DriftSide.Primary));
+        Assert.Equal(new HostId("b"), ShadowOf(fleet).Host);
+        fleet.Report("d", Watched("other", 1.2, DriftSide.Primary));
+        Assert.Equal(new HostId("c"), ShadowOf(fleet).Host);
+        Assert.Equal("is suspected (other there: disk.latency is up)", WhyNot(fleet, "b"));
+        var placed = FleetPlanner.Step(fleet.Fleet, fleet.Record(), fleet.UtcNow);
+        Assert.Equal(new HostId("c"), placed.Vm.Shadow);
+        Assert.Equal(
+            "its shadow goes to c, for b is suspected (other there: disk.latency is up)",
+            Assert.Single(placed.Events).Text);
+        Assert.Equal(
+            new HostId("c"), HostPlacement.ChoosePrimary(fleet.Fleet, fleet.Record().Definition, fleet.UtcNow).Host);
+    }
+
+    [Fact]
+    public void Of_suspected_hosts_the_one_with_the_least_against_it_holds_the_shadow_rather_than_none()
+    {
+        var fleet = new FleetBuilder().Host("a").Host("b", memory: 32 * Sizes.GiB).Host("c").Host("d").Cordon("d")
+            .Vm("one", "b", shadow: "d").Vm("two", "d", shadow: "c").Vm("v", "a")
+            .Report("d", Watched("one", 2, DriftSide.Primary)).Report("c", Watched("two", 1.1, DriftSide.Shadow));
+        Assert.Equal(new HostId("c"), ShadowOf(fleet).Host);
+        Assert.Equal("b", Assert.Single(ShadowOf(fleet).Suspects).Host.Value);
+        fleet.Cordon("c");
+        Assert.Equal(new HostId("b"), ShadowOf(fleet).Host);
+        Assert.Empty(ShadowOf(fleet).Suspects);
+    }
+
+    [Fact]
+    public void A_host_whose_hardware_complains_holds_a_shadow_only_where_there_is_no_other()
+    {
+        var fleet = new FleetBuilder().Host("a").Host("b", memory: 32 * Sizes.GiB).Host("c").Vm("v", "a");
+        fleet.Fleet.Host(new HostId("b"))!.Report(fleet.Fleet.Now, Complaints("b", HealthSeverity.Warning, fleet));
+        Assert.Equal(new HostId("b"), ShadowOf(fleet).Host);
+        fleet.Fleet.Host(new HostId("b"))!.Report(fleet.Fleet.Now, Complaints("b", HealthSeverity.Critical, fleet));
+        Assert.Equal(new HostId("c"), ShadowOf(fleet).Host);
+        fleet.Cordon("c");
+        Assert.Equal(new HostId("b"), ShadowOf(fleet).Host);
+    }
+
+    private static VmStatus Watched(string vm, double score, DriftSide side) => FleetBuilder.Shadow(vm) with
+    {
+        Drift = new DriftStatus
+        {
+            State = DriftWatchState.Watching, Reason = "watching",
+            Kpis =
+            [
+                new KpiDrift
+                {
+                    Kpi = "disk.latency", Score = score, Side = side, Explanation = "disk.latency is up",
+                },
+            ],
+        },
+    };
+
+    private static HostHealth Complaints(string host, HealthSeverity severity, FleetBuilder fleet) => new()
+    {
+        Events =
+        [
+            new HealthEvent
+            {
+                Host = new HostId(host), Component = "drive0", Kind = ComponentKind.Drive, Time = fleet.UtcNow,
+                Severity = severity, Source = "smart", Message = "it wears out",
+            },
+        ],
+    };
+
+    [Fact]
     public void A_cordoned_host_gets_nothing_new()
     {
         var fleet = new FleetBuilder().Host("a").Host("b").Vm("v", "a").Cordon("b", "fan 2 is loud");
@@ -143,7 +216,8 @@ public sealed class HostPlacementTests
     [Fact]
     public void An_empty_fleet_explains_itself_too()
     {
-        var choice = HostPlacement.ChoosePrimary(new FleetState(), new VmDefinition { Name = new VmId("v") });
+        var choice = HostPlacement.ChoosePrimary(
+            new FleetState(), new VmDefinition { Name = new VmId("v") }, FleetBuilder.Start);
         Assert.Equal("the fleet has no host", choice.Explain());
     }
 
@@ -153,7 +227,8 @@ public sealed class HostPlacementTests
         var fleet = new FleetBuilder().Host("a").Host("b", memory: 9 * Sizes.GiB).Host("c").Vm(
             "v", "b", memory: 4 * Sizes.GiB);
         Assert.Equal(
-            new HostId("a"), HostPlacement.ChoosePrimary(fleet.Fleet, new VmDefinition { Name = new VmId("w") }).Host);
+            new HostId("a"),
+            HostPlacement.ChoosePrimary(fleet.Fleet, new VmDefinition { Name = new VmId("w") }, fleet.UtcNow).Host);
     }
 
     [Fact]
