@@ -21,7 +21,7 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
     /// <summary>How long the last step may take to bring about a swap; the control must not by then.</summary>
     private static readonly TimeSpan LastStepTime = TimeSpan.FromSeconds(90);
 
-    /// <summary>KPIs of hardware that have to be judged: all seven but what never changed (lost packets).</summary>
+    /// <summary>KPIs of hardware that have to be judged: all six but what never changed (lost packets).</summary>
     private const int JudgedMin = 5;
 
     private readonly DegradeKind _kind = options.Degrade!.Value;

@@ -22,12 +22,6 @@ public static class SuspectRanking
     /// <summary>A higher score says no more of where the cause is.</summary>
     public const double ScoreMax = 2;
 
-    /// <summary>
-    /// A vCPU also waits where a sick disk or link keeps the host's threads busy: beside drift of another part, drift
-    /// of the waiting alone counts this share of that part's.
-    /// </summary>
-    public const double WaitShare = 0.25;
-
     /// <summary>What an event counts that explains none of the KPIs that drift.</summary>
     public const double UnmatchedShare = 0.25;
 
@@ -87,24 +81,13 @@ public static class SuspectRanking
         var candidate = new SuspectCandidate(
             family, heaviest?.Kind ?? KindOf(family), heaviest?.Component ?? WordOf(family), 0,
             own.Min(static kpi => kpi.Onset), string.Join("; ", reasons));
-        return (candidate, (DriftWeight * DriftOf(family, own, against)) + parts.Sum(static part => part.Weight));
+        double drift = own.Select(kpi => Strength(kpi, against)).DefaultIfEmpty(0).Max();
+        return (candidate, (DriftWeight * drift) + parts.Sum(static part => part.Weight));
     }
 
-    private static double DriftOf(ComponentFamily family, KpiDrift[] own, KpiDrift[] against)
-    {
-        if (own.Length == 0) return 0;
-        double strongest = own.Max(kpi => Strength(kpi, against));
-        if (family != ComponentFamily.Processor || own.Any(static kpi => kpi.Kpi != KpiNames.CpuWait)) return strongest;
-        double other = against.Where(static kpi => FamilyOf(kpi.Kpi) != ComponentFamily.Processor)
-            .Select(kpi => Strength(kpi, against)).DefaultIfEmpty(0).Max();
-        return other > 0 ? Math.Min(strongest, other) * WaitShare : strongest;
-    }
-
-    // The wait is no beginning of anything: what made a vCPU wait may be noticed a little later than the waiting.
     private static double Strength(KpiDrift kpi, KpiDrift[] against)
     {
-        var first = against.Where(static other => other.Kpi != KpiNames.CpuWait).Min(static other => other.Onset);
-        double halves = kpi.Onset is { } onset && first is { } earliest
+        double halves = kpi.Onset is { } onset && against.Min(static other => other.Onset) is { } earliest
             ? Math.Max(0, (onset - earliest) / OnsetHalfLife)
             : 0;
         return Math.Min(kpi.Score, ScoreMax) * Math.Pow(2, -halves);

@@ -3,15 +3,17 @@ using Umbra.Core.Sensors;
 namespace Umbra.Core.Drift;
 
 /// <summary>
-/// What a KPI says of hardware. The canaries, waits and round trips are the same work on both sides and cost more on
-/// worse hardware. The others move with what the guest does: they are shown, and move no VM.
+/// What a KPI says of hardware. The canaries and round trips are the same work on both sides and cost more on worse
+/// hardware. The others move with what the guest does: they are shown, and move no VM. So does the wait for a CPU: the
+/// primary's is that of its vCPUs, the shadow has only its canary's to set against it, and more load on both hosts
+/// lengthens the two differently. What hardware does to it shows in the canary's work, whose wait is part of it.
 /// </summary>
 public static class KpiSense
 {
     private static readonly HashSet<string> Hardware = new(StringComparer.Ordinal)
     {
-        KpiNames.CpuWait, KpiNames.CpuWork, KpiNames.MemoryLatency, KpiNames.DiskLatency, KpiNames.DiskFlush,
-        KpiNames.NetLatency, KpiNames.NetLoss,
+        KpiNames.CpuWork, KpiNames.MemoryLatency, KpiNames.DiskLatency, KpiNames.DiskFlush, KpiNames.NetLatency,
+        KpiNames.NetLoss,
     };
 
     /// <summary>Whether drift of the KPI speaks against hardware. Higher is worse for all of these.</summary>

@@ -14,7 +14,6 @@ public sealed class SuspectRankingTests
 
     [Theory]
     [InlineData(KpiNames.CpuWork, ComponentFamily.Processor)]
-    [InlineData(KpiNames.CpuWait, ComponentFamily.Processor)]
     [InlineData(KpiNames.MemoryLatency, ComponentFamily.Memory)]
     [InlineData(KpiNames.DiskLatency, ComponentFamily.Drive)]
     [InlineData(KpiNames.DiskFlush, ComponentFamily.Drive)]
@@ -29,15 +28,12 @@ public sealed class SuspectRankingTests
         Assert.Equal(Now.AddSeconds(-60), suspect.Onset);
     }
 
-    [Theory]
-    [InlineData(KpiNames.DiskLatency, ComponentFamily.Drive)]
-    [InlineData(KpiNames.NetLatency, ComponentFamily.Network)]
-    public void Waiting_that_a_sick_disk_or_link_causes_does_not_outrank_it(string cause, ComponentFamily family)
+    [Fact]
+    public void Waiting_for_a_CPU_speaks_against_no_part()
     {
-        // Noticed earlier and stronger than the cause.
-        var ranked = SuspectRanking.Rank(Drift((KpiNames.CpuWait, 2, 120), (cause, 1, 60)), [], Now);
-        Assert.Equal([family, ComponentFamily.Processor], ranked.Select(static c => c.Family));
-        Assert.True(ranked[0].Confidence > 2 * ranked[1].Confidence);
+        Assert.Empty(SuspectRanking.Rank(Drift((KpiNames.CpuWait, 2, 120)), [], Now));
+        var ranked = SuspectRanking.Rank(Drift((KpiNames.CpuWait, 2, 120), (KpiNames.DiskLatency, 1, 60)), [], Now);
+        Assert.Equal(ComponentFamily.Drive, Assert.Single(ranked).Family);
     }
 
     [Fact]
