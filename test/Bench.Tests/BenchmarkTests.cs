@@ -37,11 +37,32 @@ public sealed class BenchmarkTests
         }
     }
 
+    [Fact]
+    public async Task The_short_fleet_benchmark_decides_about_every_VM_that_drifts()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"umbra-fleet-{Guid.NewGuid():N}.json");
+        try
+        {
+            BenchRun run = await BenchRun.OfAsync("Fleet", "--quick", "--report", path);
+            Assert.True(run.ExitCode == 0, run.Error);
+            BenchReport report = BenchReport.Read(path);
+            Assert.Equal(["quiet", "one-in-100-drifts", "all-suspected"], report.Cases.Select(one => one.Name));
+            Assert.All(report.Cases, one => Assert.Equal(0, one.Figures["undecided"]));
+            Assert.All(report.Cases, one => Assert.True(one.Figures["decisionMaxMs"] > 0, one.Name));
+            Assert.Equal([0, 2, 0], report.Cases.Select(one => one.Figures["swapsUnderWay"]));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [Theory]
     [InlineData("Micro")]
     [InlineData("Sync")]
     [InlineData("Swap")]
     [InlineData("Compare")]
+    [InlineData("Fleet")]
     [InlineData("CompareRevisions")]
     public async Task Each_benchmark_explains_itself_and_refuses_what_it_does_not_know(string name)
     {
