@@ -40,6 +40,7 @@ public sealed class PairListener : IAsyncDisposable
     {
         (_transport, _codec, _accepted, _log) = (transport, codec, accepted, log);
         _socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        SocketTuning.MakeRoom(_socket);
         _socket.Bind(endpoint);
         _socket.Listen(GreetingsMax);
         _loop = AcceptAsync();
@@ -93,6 +94,7 @@ public sealed class PairListener : IAsyncDisposable
 
     private async Task GreetAsync(Socket socket)
     {
+        string from = socket.RemoteEndPoint?.ToString() ?? "?";
         try
         {
             (PairStream stream, HostId peer) = await _transport.AcceptAsync(socket, _stop.Token);
@@ -101,9 +103,10 @@ public sealed class PairListener : IAsyncDisposable
             else await stream.DisposeAsync();
         }
         catch (Exception e) when (
-            e is IOException or AuthenticationException or OperationCanceledException or SocketException)
+            e is IOException or AuthenticationException or OperationCanceledException or SocketException
+                or ObjectDisposedException)
         {
-            _log.PairRefused(socket.RemoteEndPoint?.ToString() ?? "?", (e.InnerException ?? e).Message);
+            _log.PairRefused(from, (e.InnerException ?? e).Message);
             socket.Dispose();
         }
         finally
@@ -112,17 +115,22 @@ public sealed class PairListener : IAsyncDisposable
         }
     }
 
-    private async Task<SourceHello?> ReadHelloAsync(SslStream stream)
+    private async Task<SourceHello?> ReadHelloAsync(PairStream stream)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         deadline.CancelAfter(PairTransport.HandshakeDeadline);
+        return await PairTransport.BlockingAsync(stream.Socket, () => ReadHello(stream), deadline.Token);
+    }
+
+    private SourceHello? ReadHello(PairStream stream)
+    {
         byte[] bytes = new byte[PairCodec.HeaderBytes];
-        await stream.ReadExactlyAsync(bytes, deadline.Token);
+        stream.ReadExactly(bytes);
         FrameStatus status = PairCodec.ReadHeader(bytes, out FrameHeader header, out string error);
         if (status == FrameStatus.Ok && header.Type == PairMessageType.SourceHello)
         {
             byte[] body = new byte[header.BodyBytes];
-            await stream.ReadExactlyAsync(body, deadline.Token);
+            stream.ReadExactly(body);
             FrameOutcome outcome = _codec.Decode(header, body);
             if (outcome.Message is SourceHello hello) return hello;
             error = outcome.Error;

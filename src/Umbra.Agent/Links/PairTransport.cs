@@ -11,6 +11,11 @@ namespace Umbra.Agent.Links;
 /// <summary>
 /// How agents reach each other: TCP, TLS 1.3, both ends named by certificates of the fleet's authority.
 /// </summary>
+/// <remarks>
+/// Nothing here, and nothing that uses the streams, may be asynchronous: the runtime makes a socket non-blocking for
+/// good with its first asynchronous call, and from then on each read of a connection's thread that has to wait spins
+/// first and then goes round by the thread of epoll, for every few packets.
+/// </remarks>
 public sealed class PairTransport(HostIdentity identity)
 {
     /// <summary>Connecting and the handshake together may take this long.</summary>
@@ -23,28 +28,25 @@ public sealed class PairTransport(HostIdentity identity)
         deadline.CancelAfter(HandshakeDeadline);
         IPEndPoint address = IPEndPoint.Parse(endpoint);
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
+        SocketTuning.Apply(socket);
+        SocketTuning.MakeRoom(socket);
+        var options = new SslClientAuthenticationOptions
         {
-            await socket.ConnectAsync(address, deadline.Token);
-            Tune(socket);
-            var tls = new PairStream(socket);
-            await tls.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions
-                {
-                    TargetHost = peer.Value,
-                    ClientCertificates = [identity.Certificate],
-                    EnabledSslProtocols = SslProtocols.Tls13,
-                    RemoteCertificateValidationCallback = (_, certificate, _, _) =>
-                        identity.HostOf(certificate) == peer,
-                },
-                deadline.Token);
-            return tls;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
+            TargetHost = peer.Value,
+            ClientCertificates = [identity.Certificate],
+            EnabledSslProtocols = SslProtocols.Tls13,
+            RemoteCertificateValidationCallback = (_, certificate, _, _) => identity.HostOf(certificate) == peer,
+        };
+        return await BlockingAsync(
+            socket,
+            () =>
+            {
+                socket.Connect(address);
+                var tls = new PairStream(socket);
+                tls.AuthenticateAsClient(options);
+                return tls;
+            },
+            deadline.Token);
     }
 
     /// <summary>The server's side of the handshake on an accepted socket, and who the other end is.</summary>
@@ -52,30 +54,52 @@ public sealed class PairTransport(HostIdentity identity)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
         deadline.CancelAfter(HandshakeDeadline);
-        Tune(socket);
-        var tls = new PairStream(socket);
         HostId? peer = null;
-        await tls.AuthenticateAsServerAsync(
-            new SslServerAuthenticationOptions
+        var options = new SslServerAuthenticationOptions
+        {
+            ServerCertificate = identity.Certificate,
+            ClientCertificateRequired = true,
+            EnabledSslProtocols = SslProtocols.Tls13,
+            CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+            RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+                (peer = identity.HostOf(certificate)) is not null,
+        };
+        PairStream stream = await BlockingAsync(
+            socket,
+            () =>
             {
-                ServerCertificate = identity.Certificate,
-                ClientCertificateRequired = true,
-                EnabledSslProtocols = SslProtocols.Tls13,
-                CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-                RemoteCertificateValidationCallback = (_, certificate, _, _) =>
-                    (peer = identity.HostOf(certificate)) is not null,
+                SocketTuning.Apply(socket);
+                var tls = new PairStream(socket);
+                tls.AuthenticateAsServer(options);
+                return tls;
             },
             deadline.Token);
-        return (tls, peer!.Value);
+        return (stream, peer!.Value);
     }
 
-    /// <summary>Small messages at once, and a dead peer noticed by the kernel too.</summary>
-    private static void Tune(Socket socket)
+    /// <summary>
+    /// Runs <paramref name="work"/>, which blocks on <paramref name="socket"/>, on a thread of its own. The socket is
+    /// closed, which ends that, when <paramref name="stop"/> says so or the work fails.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    internal static async Task<T> BlockingAsync<T>(Socket socket, Func<T> work, CancellationToken stop)
     {
-        socket.NoDelay = true;
-        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 2);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 1);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
+        await using CancellationTokenRegistration closing = stop.Register(socket.Dispose);
+        try
+        {
+            T result = await Task.Factory.StartNew(
+                work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            stop.ThrowIfCancellationRequested();
+            return result;
+        }
+        catch (Exception e) when (e is not OperationCanceledException && stop.IsCancellationRequested)
+        {
+            throw new OperationCanceledException("stopped, or not done in time", e, stop);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 }
