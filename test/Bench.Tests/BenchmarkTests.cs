@@ -57,7 +57,33 @@ public sealed class BenchmarkTests
         }
     }
 
+    [Fact]
+    public async Task The_short_link_benchmark_reports_bare_and_encrypted_connections()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"umbra-link-{Guid.NewGuid():N}.json");
+        try
+        {
+            BenchRun run = await BenchRun.OfAsync(
+                "Link", "--quick", "--cases", "copy-1,plain-1,tls-1,tls-2", "--report", path);
+            Assert.True(run.ExitCode == 0, run.Error);
+            BenchReport report = BenchReport.Read(path);
+            Assert.Equal(["copy-1", "plain-1", "tls-1", "tls-2"], report.Cases.Select(one => one.Name));
+            foreach (BenchCase one in report.Cases)
+            {
+                Assert.True(one.Figures["speedGBs"] > 0, one.Name);
+                Assert.True(one.Figures["ofCopyRatio"] > 0, one.Name);
+                bool isEncrypted = one.Name.StartsWith("tls", StringComparison.Ordinal);
+                Assert.Equal(isEncrypted, one.Note.StartsWith("TLS_", StringComparison.Ordinal));
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [Theory]
+    [InlineData("Link")]
     [InlineData("Micro")]
     [InlineData("Sync")]
     [InlineData("Swap")]
