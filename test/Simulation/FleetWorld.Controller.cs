@@ -70,12 +70,14 @@ internal sealed partial class FleetWorld
         {
             VmRole.Primary => status with
             {
-                Guest = GuestState.Running, Reason = seeded ? "epochs flow" : "it is seeded",
+                Guest = GuestState.Running,
+                Reason = seeded ? "epochs flow" : "it is seeded",
                 Protection = seeded ? ProtectionState.Protected : ProtectionState.Seeding,
             },
             VmRole.Shadow => status with
             {
-                Guest = GuestState.Standby, Drift = Told(pair, vm, host),
+                Guest = GuestState.Standby,
+                Drift = Told(pair, vm, host),
                 Sync = new SyncStatus { Acknowledged = new EpochNumber(seeded ? 7u : 0) },
             },
             _ => vm.Action?.Target == host.Id ? status : null,

@@ -40,7 +40,8 @@ public sealed partial class FleetService
         return followed.Dropped
             ? change with
             {
-                DroppedDiagnoses = [.. change.DroppedDiagnoses, record.Id], Events = [.. change.Events, entry],
+                DroppedDiagnoses = [.. change.DroppedDiagnoses, record.Id],
+                Events = [.. change.Events, entry],
             }
             : change with { Diagnoses = [.. change.Diagnoses, record], Events = [.. change.Events, entry] };
     }

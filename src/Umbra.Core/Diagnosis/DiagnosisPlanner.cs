@@ -63,7 +63,10 @@ public static class DiagnosisPlanner
 
         var ended = WithHealth(open, fleet) with
         {
-            NewHost = vm.Primary, State = DiagnosisState.Completed, SwapEnded = utcNow, SwapResult = detail,
+            NewHost = vm.Primary,
+            State = DiagnosisState.Completed,
+            SwapEnded = utcNow,
+            SwapResult = detail,
             Completed = utcNow,
         };
         return Complete(Conclude(ended, utcNow));

@@ -110,9 +110,17 @@ public sealed class SuspectRankingTests
     };
 
     internal static HealthEvent Event(
-        string component, ComponentKind kind, HealthSeverity severity = HealthSeverity.Critical) => new()
+        string component, ComponentKind kind, HealthSeverity severity = HealthSeverity.Critical)
     {
-        Host = new HostId("a"), Component = component, Kind = kind, Severity = severity, Time = Now, Source = "edac",
-        Message = "it fails",
-    };
+        return new HealthEvent
+        {
+            Host = new HostId("a"),
+            Component = component,
+            Kind = kind,
+            Severity = severity,
+            Time = Now,
+            Source = "edac",
+            Message = "it fails",
+        };
+    }
 }

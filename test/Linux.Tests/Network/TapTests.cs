@@ -47,7 +47,8 @@ public sealed class TapTests : IDisposable
         [
             "-machine", "none", "-nodefaults", "-display", "none", "-qmp", "stdio",
             "-netdev", $"tap,id=n,ifname={_tap},script=no,downscript=no",
-        ]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        ])
+        { RedirectStandardOutput = true, RedirectStandardInput = true })!;
         try
         {
             // Its greeting comes once it has opened the tap.
