@@ -38,6 +38,11 @@ public static class Machine
         return anonymous + file;
     }
 
+    /// <summary>Anonymous memory of a process, bytes: heap, stacks, what it mapped for itself.</summary>
+    public static long AnonymousBytes(int process) =>
+        KiB(File.ReadLines($"/proc/{process}/status")
+            .Single(line => line.StartsWith("RssAnon:", StringComparison.Ordinal)));
+
     private static long KiB(string line) =>
         long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
 }

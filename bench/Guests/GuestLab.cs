@@ -15,6 +15,7 @@ public sealed class GuestLab : IAsyncDisposable
 
     private const string Name = "bench";
     private const int JobPort = 7002;
+    private const long FilledDefault = 96L * Sizes.MiB;
 
     private GuestLab(FleetLab lab, FleetClient fleet)
     {
@@ -67,18 +68,20 @@ public sealed class GuestLab : IAsyncDisposable
         return new GuestImage(Path.Combine(directory, "vmlinuz"), Path.Combine(directory, "initrd-jobs.img"));
     }
 
-    /// <summary>Kernel options of a workload.</summary>
-    public static string OptionsOf(Workload workload)
+    /// <summary>Kernel options of a workload that fills and writes so much of its memory.</summary>
+    public static string OptionsOf(Workload workload, long filledBytes = FilledDefault)
     {
         string disk = workload.Name == "idle" || workload.Job.Length > 0 ? "0" : "50";
         string job = workload.Job.Length > 0 ? " umbra.job=" + workload.Job : "";
-        return $"umbra.ram=96M umbra.hot=20 umbra.rate={workload.PageWritesPerSecond} umbra.diskrate={disk}{job}";
+        return $"umbra.ram={filledBytes / Sizes.MiB}M umbra.hot=20 umbra.rate={workload.PageWritesPerSecond} "
+            + $"umbra.diskrate={disk}{job}";
     }
 
     /// <summary>Creates the guest, not protected yet, and waits until its workload runs.</summary>
-    public async Task<VmView> CreateVmAsync(Workload workload, long memoryBytes)
+    public async Task<VmView> CreateVmAsync(
+        Workload workload, long memoryBytes, long filledBytes = FilledDefault)
     {
-        VmDefinition definition = BuildImage().Define(Name, workload: OptionsOf(workload));
+        VmDefinition definition = BuildImage().Define(Name, workload: OptionsOf(workload, filledBytes));
         var data = new DiskDefinition { Id = "disk1", Bytes = 128L * Sizes.MiB };
         await Fleet.CreateVmAsync(new CreateVmRequest
         {

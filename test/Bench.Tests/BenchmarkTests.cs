@@ -87,6 +87,7 @@ public sealed class BenchmarkTests
     [InlineData("Micro")]
     [InlineData("Sync")]
     [InlineData("Swap")]
+    [InlineData("Large")]
     [InlineData("Compare")]
     [InlineData("Fleet")]
     [InlineData("CompareRevisions")]
