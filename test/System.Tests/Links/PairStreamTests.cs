@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Umbra.Agent.Links;
-using Umbra.Agent.State;
 using Umbra.Controller.Security;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
@@ -28,9 +27,10 @@ public sealed class PairStreamTests : IAsyncDisposable
     public PairStreamTests()
     {
         using FleetAuthority fleet = FleetAuthority.LoadOrCreate(_directory, TimeProvider.System);
-        _near = new PairTransport(Identity(fleet, A));
+        _near = new PairTransport(PairFixtures.Join(fleet, A, _directory));
         _listener = new PairListener(
-            new IPEndPoint(IPAddress.Loopback, 0), new PairTransport(Identity(fleet, B)), new PairCodec(new XxHash3()),
+            new IPEndPoint(IPAddress.Loopback, 0), new PairTransport(PairFixtures.Join(fleet, B, _directory)),
+            new PairCodec(new XxHash3()),
             (stream, _, _) => _accepted.TrySetResult((PairStream)stream), NullLogger.Instance);
     }
 
@@ -135,9 +135,7 @@ public sealed class PairStreamTests : IAsyncDisposable
     private async Task<(PairStream Near, PairStream Far)> ConnectAsync()
     {
         PairStream near = await _near.ConnectAsync(B, _listener.Endpoint.ToString(), Stop);
-        var hello = new SourceHello(new VmId("web"), new Generation(1), 1, 16, []);
-        byte[] frame = new byte[PairCodec.EncodedBytesMax(hello)];
-        near.Write(frame, 0, new PairCodec(new XxHash3()).Encode(hello, frame));
+        near.Write(PairFixtures.Hello());
         return (near, await _accepted.Task.WaitAsync(Patience, Stop));
     }
 
@@ -182,18 +180,5 @@ public sealed class PairStreamTests : IAsyncDisposable
             CultureInfo.InvariantCulture, $"/proc/self/fdinfo/{socket.Handle}"));
         string flags = info.Split('\n').Single(line => line.StartsWith("flags:", StringComparison.Ordinal))[6..].Trim();
         return (Convert.ToInt32(flags, fromBase: 8) & nonBlocking) != 0;
-    }
-
-    // As an agent finds it in its state directory.
-    private HostIdentity Identity(FleetAuthority authority, HostId host)
-    {
-        var paths = new AgentPaths(Path.Combine(_directory, host.Value), _directory);
-        Directory.CreateDirectory(paths.Identity);
-        (string certificate, string key) = authority.Issue(new FleetIdentity(FleetRole.Host, host.Value));
-        File.WriteAllText(Path.Combine(paths.Identity, "host.key"), key);
-        File.WriteAllText(Path.Combine(paths.Identity, "host.crt"), certificate);
-        File.WriteAllText(Path.Combine(paths.Identity, "authority.crt"), authority.CertificatePem);
-        File.WriteAllText(Path.Combine(paths.Identity, "controller.url"), "https://127.0.0.1:1");
-        return HostIdentity.Load(paths, host)!;
     }
 }

@@ -5,7 +5,6 @@ using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging.Abstractions;
 using Umbra.Agent.Links;
-using Umbra.Agent.State;
 using Umbra.Controller.Security;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
@@ -119,13 +118,8 @@ public sealed class PairTrustTests : IAsyncDisposable
         await A_host_of_the_fleet_gets_through_under_its_own_name();
     }
 
-    private static async Task SayHelloAsync(SslStream stream)
-    {
-        var hello = new SourceHello(new VmId("web"), new Generation(1), 1, 16, []);
-        byte[] frame = new byte[PairCodec.EncodedBytesMax(hello)];
-        int length = new PairCodec(new XxHash3()).Encode(hello, frame);
-        await stream.WriteAsync(frame.AsMemory(0, length), TestContext.Current.CancellationToken);
-    }
+    private static async Task SayHelloAsync(SslStream stream) =>
+        await stream.WriteAsync(PairFixtures.Hello(), TestContext.Current.CancellationToken);
 
     private string Make(string name) => Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;
 
@@ -135,16 +129,6 @@ public sealed class PairTrustTests : IAsyncDisposable
         return X509Certificate2.CreateFromPem(certificate, key);
     }
 
-    // As an agent finds it in its state directory.
-    private HostIdentity Identity(FleetAuthority authority, HostId host)
-    {
-        var paths = new AgentPaths(Make("state-" + Guid.NewGuid().ToString("N")), _directory);
-        Directory.CreateDirectory(paths.Identity);
-        (string certificate, string key) = authority.Issue(new FleetIdentity(FleetRole.Host, host.Value));
-        File.WriteAllText(Path.Combine(paths.Identity, "host.key"), key);
-        File.WriteAllText(Path.Combine(paths.Identity, "host.crt"), certificate);
-        File.WriteAllText(Path.Combine(paths.Identity, "authority.crt"), authority.CertificatePem);
-        File.WriteAllText(Path.Combine(paths.Identity, "controller.url"), "https://127.0.0.1:1");
-        return HostIdentity.Load(paths, host)!;
-    }
+    private HostIdentity Identity(FleetAuthority authority, HostId host) =>
+        PairFixtures.Join(authority, host, _directory);
 }
