@@ -11,6 +11,9 @@ public sealed class DegradingTests
     private const string Piece = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
     private const string Write = "dd if=/dev/zero of=\"$0/written\" bs=16k count=20 oflag=direct,dsync 2>/dev/null";
 
+    private const string HoldMemory =
+        "x=$(head -c 50000000 /dev/zero | tr '\\0' x); while :; do sleep 0.1; : ${#x}; done";
+
     private static readonly LabOptions TwoHosts = new() { Hosts = 2, Groups = true };
 
     [Fact]
@@ -64,8 +67,7 @@ public sealed class DegradingTests
         if (HostGroup.WhyMissing is { } missing) Assert.Skip(missing);
         await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
         HostGroup group = lab.Hosts[0].Group!;
-        const string hold = "x=$(head -c 50000000 /dev/zero | tr '\\0' x); while :; do sleep 0.1; : ${#x}; done";
-        using LabProcess process = InGroup(lab.Hosts[0], hold);
+        using LabProcess process = InGroup(lab.Hosts[0], HoldMemory);
         await Wait.UntilAsync(
             "the memory to be taken", () => Task.FromResult(group.MemoryInUse() > 45_000_000), ShellCommand.TimeLimit);
         var degradation = new MemoryDegradation(lab, lab.Hosts[0]);
@@ -76,6 +78,24 @@ public sealed class DegradingTests
         await degradation.UndoAsync();
         await Wait.UntilAsync(
             "the memory to be back", () => Task.FromResult(group.MemoryInUse() > 45_000_000), ShellCommand.TimeLimit);
+        Assert.False(process.HasExited);
+    }
+
+    [Fact]
+    public async Task A_memory_limit_that_the_kernel_cannot_reach_is_told_and_leaves_the_host_as_it_is()
+    {
+        Root.Require();
+        if (HostGroup.WhyMissing is { } missing) Assert.Skip(missing);
+        if (!Directory.Exists("/sys/fs/cgroup/memory")) Assert.Skip("control groups of version 2 take any limit");
+        if (File.ReadLines("/proc/swaps").Count() > 1) Assert.Skip("this machine can swap out all there is");
+        await using FleetLab lab = await FleetLab.CreateAsync(TwoHosts);
+        HostGroup group = lab.Hosts[0].Group!;
+        using LabProcess process = InGroup(lab.Hosts[0], HoldMemory);
+        await Wait.UntilAsync(
+            "the memory to be taken", () => Task.FromResult(group.MemoryInUse() > 45_000_000), ShellCommand.TimeLimit);
+        Assert.False(group.TryLimitMemory(5_000_000));
+        Assert.True(group.TryLimitMemory(null));
+        Assert.True(group.MemoryInUse() > 45_000_000);
         Assert.False(process.HasExited);
     }
 

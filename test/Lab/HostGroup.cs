@@ -10,6 +10,7 @@ public sealed class HostGroup
 {
     private const string Root = "/sys/fs/cgroup";
     private const int PeriodMicroseconds = 100_000;
+    private const int Busy = 16; // EBUSY
 
     // Processes that were killed leave their group when their parent has taken note.
     private const int RemovalsMax = 200;
@@ -88,10 +89,22 @@ public sealed class HostGroup
     }
 
     /// <summary>Bytes of memory that it may keep, the rest is reclaimed or swapped out; null: all.</summary>
-    public void LimitMemory(long? bytes)
+    /// <returns>
+    /// False: the kernel gave up before it had reclaimed that much (version 1 alone). The limit is as it was, but what
+    /// was reclaimed is out, so that the next try has less to do.
+    /// </returns>
+    public bool TryLimitMemory(long? bytes)
     {
         string amount = bytes?.ToString(CultureInfo.InvariantCulture) ?? (IsUnified ? "max" : "-1");
-        Write("memory", IsUnified ? "memory.high" : "memory.limit_in_bytes", amount);
+        try
+        {
+            Write("memory", IsUnified ? "memory.high" : "memory.limit_in_bytes", amount);
+            return true;
+        }
+        catch (CommandException e) when (e.InnerException is IOException { HResult: Busy })
+        {
+            return false;
+        }
     }
 
     /// <summary>Memory that it has and that cannot just be dropped: anonymous and shared, bytes.</summary>
@@ -131,7 +144,7 @@ public sealed class HostGroup
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException($"control group {_name}: {file} to {text}: {e.Message}");
+            throw new CommandException($"control group {_name}: {file} to {text}: {e.Message}", e);
         }
     }
 }

@@ -10,7 +10,7 @@ namespace Umbra.Lab;
 public sealed record CommandResult(int ExitCode, string Output, string Error);
 
 /// <summary>A command of the lab failed.</summary>
-public sealed class CommandException(string message) : Exception(message);
+public sealed class CommandException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>Runs short commands to their end.</summary>
 public static class ShellCommand

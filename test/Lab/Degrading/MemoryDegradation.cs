@@ -11,6 +11,7 @@ namespace Umbra.Lab.Degrading;
 public sealed class MemoryDegradation(FleetLab lab, LabHost host) : Degradation
 {
     private const long SwapBytes = 1L << 30;
+    private static readonly TimeSpan ReclaimTime = TimeSpan.FromSeconds(60);
 
     private static readonly double[] s_shares = [0.6, 0.5, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15];
 
@@ -29,7 +30,7 @@ public sealed class MemoryDegradation(FleetLab lab, LabHost host) : Degradation
     ];
 
     /// <inheritdoc/>
-    public override Task GoToAsync(int step)
+    public override async Task GoToAsync(int step)
     {
         if (_use == 0)
         {
@@ -37,14 +38,13 @@ public sealed class MemoryDegradation(FleetLab lab, LabHost host) : Degradation
             _use = host.Group!.MemoryInUse();
         }
 
-        host.Group!.LimitMemory((long)(_use * s_shares[step]));
-        return Task.CompletedTask;
+        await LimitAsync((long)(_use * s_shares[step]));
     }
 
     /// <inheritdoc/>
-    public override Task UndoAsync()
-    {
-        host.Group!.LimitMemory(null);
-        return Task.CompletedTask;
-    }
+    public override Task UndoAsync() => LimitAsync(null);
+
+    private Task LimitAsync(long? bytes) => Wait.UntilAsync(
+        "the kernel to reclaim enough memory", () => Task.FromResult(host.Group!.TryLimitMemory(bytes)),
+        ReclaimTime);
 }
