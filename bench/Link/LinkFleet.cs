@@ -1,6 +1,9 @@
+using System.Security.Cryptography.X509Certificates;
+using Umbra.Agent.Links;
 using Umbra.Agent.State;
 using Umbra.Controller.Security;
 using Umbra.Core.Api;
+using Umbra.Core.Basics;
 
 namespace Umbra.Bench.Link;
 
@@ -16,12 +19,12 @@ internal sealed class LinkFleet : IDisposable
     public string StateOf(string host)
     {
         var paths = new AgentPaths(Path.Combine(_directory, host), _directory);
-        Directory.CreateDirectory(paths.Identity);
-        (string certificate, string key) = _authority.Issue(new FleetIdentity(FleetRole.Host, host));
-        File.WriteAllText(Path.Combine(paths.Identity, "host.key"), key);
-        File.WriteAllText(Path.Combine(paths.Identity, "host.crt"), certificate);
-        File.WriteAllText(Path.Combine(paths.Identity, "authority.crt"), _authority.CertificatePem);
-        File.WriteAllText(Path.Combine(paths.Identity, "controller.url"), "https://127.0.0.1:1");
+        var name = new HostId(host);
+        using X509Certificate2 certificate = _authority.SignHost(
+            name, HostIdentity.MakeRequest(paths, name), out string error)
+            ?? throw new InvalidOperationException(error);
+        var reply = new JoinReply(certificate.ExportCertificatePem(), _authority.CertificatePem);
+        _ = HostIdentity.Keep(paths, name, "https://127.0.0.1:1", reply);
         return paths.State;
     }
 

@@ -57,15 +57,12 @@ public sealed class HostIdentity
     public static async Task<HostIdentity> JoinAsync(AgentPaths paths, HostId name, JoinToken token,
         CancellationToken stop)
     {
-        Directory.CreateDirectory(paths.Identity,
-            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var files = new Files(paths.Identity);
-        using ECDsa key = ReadOrMakeKey(files.Key);
+        string request = MakeRequest(paths, name);
         using X509Certificate2 authority = await FetchAuthorityAsync(token, stop);
         using HttpClient http = CreateJoinClient(token, authority);
         using HttpResponseMessage response = await http.PostAsJsonAsync(
             new Uri(new Uri(token.Url), ApiPaths.AgentJoin),
-            new JoinRequest(token.Secret, name, FleetCertificates.CreateRequest(name, key)),
+            new JoinRequest(token.Secret, name, request),
             FleetJson.Options,
             stop);
         if (!response.IsSuccessStatusCode)
@@ -77,10 +74,26 @@ public sealed class HostIdentity
 
         JoinReply reply = await response.Content.ReadFromJsonAsync<JoinReply>(FleetJson.Options, stop)
             ?? throw new InvalidOperationException("the controller's answer to the join is empty");
-        await File.WriteAllTextAsync(files.Authority, reply.Authority, stop);
-        await File.WriteAllTextAsync(files.Controller, token.Url, stop);
+        return Keep(paths, name, token.Url, reply);
+    }
+
+    /// <summary>The request for a host's certificate; its key is made and kept first, unless there is one.</summary>
+    internal static string MakeRequest(AgentPaths paths, HostId name)
+    {
+        Directory.CreateDirectory(paths.Identity,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        using ECDsa key = ReadOrMakeKey(new Files(paths.Identity).Key);
+        return FleetCertificates.CreateRequest(name, key);
+    }
+
+    /// <summary>Keeps what the controller at <paramref name="url"/> answered to the request.</summary>
+    internal static HostIdentity Keep(AgentPaths paths, HostId name, string url, JoinReply reply)
+    {
+        var files = new Files(paths.Identity);
+        File.WriteAllText(files.Authority, reply.Authority);
+        File.WriteAllText(files.Controller, url);
         // Last: its presence says that the join is complete.
-        await File.WriteAllTextAsync(files.Certificate, reply.Certificate, stop);
+        File.WriteAllText(files.Certificate, reply.Certificate);
         return Load(paths, name)!;
     }
 

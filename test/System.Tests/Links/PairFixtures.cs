@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using Umbra.Agent.Links;
 using Umbra.Agent.State;
 using Umbra.Controller.Security;
@@ -26,12 +27,10 @@ internal static class PairFixtures
     public static HostIdentity Join(FleetAuthority authority, HostId host, string directory)
     {
         var paths = new AgentPaths(Path.Combine(directory, "state-" + Guid.NewGuid().ToString("N")), directory);
-        Directory.CreateDirectory(paths.Identity);
-        (string certificate, string key) = authority.Issue(new FleetIdentity(FleetRole.Host, host.Value));
-        File.WriteAllText(Path.Combine(paths.Identity, "host.key"), key);
-        File.WriteAllText(Path.Combine(paths.Identity, "host.crt"), certificate);
-        File.WriteAllText(Path.Combine(paths.Identity, "authority.crt"), authority.CertificatePem);
-        File.WriteAllText(Path.Combine(paths.Identity, "controller.url"), "https://127.0.0.1:1");
-        return HostIdentity.Load(paths, host)!;
+        using X509Certificate2 certificate = authority.SignHost(
+            host, HostIdentity.MakeRequest(paths, host), out string error)
+            ?? throw new InvalidOperationException(error);
+        var reply = new JoinReply(certificate.ExportCertificatePem(), authority.CertificatePem);
+        return HostIdentity.Keep(paths, host, "https://127.0.0.1:1", reply);
     }
 }
