@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Xunit;
 
 namespace Umbra.Bench.Tests;
 
@@ -19,6 +20,22 @@ internal sealed record BenchRun(int ExitCode, string Output, string Error)
         using var late = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         await process.WaitForExitAsync(late.Token);
         return new BenchRun(process.ExitCode, await output, await error);
+    }
+
+    /// <summary>Runs <c>bench/NAME</c>, which has to succeed; what it reports.</summary>
+    public static async Task<BenchReport> ReportOfAsync(string name, params string[] arguments)
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"umbra-bench-{Guid.NewGuid():N}.json");
+        try
+        {
+            BenchRun run = await OfAsync(name, [.. arguments, "--report", path]);
+            Assert.True(run.ExitCode == 0, run.Error);
+            return BenchReport.Read(path);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 
     // .../test/Bench.Tests/bin/Release/net10.0/ -> bench/NAME/bin/Release/net10.0

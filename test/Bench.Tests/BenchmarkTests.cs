@@ -8,77 +8,46 @@ public sealed class BenchmarkTests
     [Fact]
     public async Task The_short_micro_benchmark_reports_every_part_of_the_engine()
     {
-        string path = Path.Combine(Path.GetTempPath(), $"umbra-micro-{Guid.NewGuid():N}.json");
-        try
+        BenchReport report = await BenchRun.ReportOfAsync("Micro", "--quick", "--pages", "256");
+        Assert.True(report.Quick);
+        Assert.True(report.MachineCpus > 0 && report.MachineCpu.Length > 0);
+        string[] parts =
+        [
+            "copy", "zero-test", "hash", "delta-encode", "batch-encode", "batch-decode", "lz4-of-xor",
+            "zstd-of-xor", "engine-encode", "engine-encode-changed", "shadow-stage", "shadow-commit",
+        ];
+        foreach (string part in parts)
         {
-            BenchRun run = await BenchRun.OfAsync("Micro", "--quick", "--pages", "256", "--report", path);
-            Assert.True(run.ExitCode == 0, run.Error);
-            BenchReport report = BenchReport.Read(path);
-            Assert.True(report.Quick);
-            Assert.True(report.MachineCpus > 0 && report.MachineCpu.Length > 0);
-            string[] parts =
-            [
-                "copy", "zero-test", "hash", "delta-encode", "batch-encode", "batch-decode", "lz4-of-xor",
-                "zstd-of-xor", "engine-encode", "engine-encode-changed", "shadow-stage", "shadow-commit",
-            ];
-            foreach (string part in parts)
-            {
-                BenchCase one = Assert.Single(report.Cases, one => one.Name == part);
-                Assert.True(one.Figures["speedGBs"] > 0, part);
-                if (part != "copy") Assert.True(one.Figures["copyTimesRatio"] > 0, part);
-            }
+            BenchCase one = Assert.Single(report.Cases, one => one.Name == part);
+            Assert.True(one.Figures["speedGBs"] > 0, part);
+            if (part != "copy") Assert.True(one.Figures["copyTimesRatio"] > 0, part);
+        }
 
-            // With the reason in its note where pages cannot be tracked.
-            Assert.Contains(report.Cases, one => one.Name.StartsWith("page-scan", StringComparison.Ordinal));
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        // With the reason in its note where pages cannot be tracked.
+        Assert.Contains(report.Cases, one => one.Name.StartsWith("page-scan", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task The_short_fleet_benchmark_decides_about_every_VM_that_drifts()
     {
-        string path = Path.Combine(Path.GetTempPath(), $"umbra-fleet-{Guid.NewGuid():N}.json");
-        try
-        {
-            BenchRun run = await BenchRun.OfAsync("Fleet", "--quick", "--report", path);
-            Assert.True(run.ExitCode == 0, run.Error);
-            BenchReport report = BenchReport.Read(path);
-            Assert.Equal(["quiet", "one-in-100-drifts", "all-suspected"], report.Cases.Select(one => one.Name));
-            Assert.All(report.Cases, one => Assert.Equal(0, one.Figures["undecided"]));
-            Assert.All(report.Cases, one => Assert.True(one.Figures["decisionMaxMs"] > 0, one.Name));
-            Assert.Equal([0, 2, 0], report.Cases.Select(one => one.Figures["swapsUnderWay"]));
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        BenchReport report = await BenchRun.ReportOfAsync("Fleet", "--quick");
+        Assert.Equal(["quiet", "one-in-100-drifts", "all-suspected"], report.Cases.Select(one => one.Name));
+        Assert.All(report.Cases, one => Assert.Equal(0, one.Figures["undecided"]));
+        Assert.All(report.Cases, one => Assert.True(one.Figures["decisionMaxMs"] > 0, one.Name));
+        Assert.Equal([0, 2, 0], report.Cases.Select(one => one.Figures["swapsUnderWay"]));
     }
 
     [Fact]
     public async Task The_short_link_benchmark_reports_bare_and_encrypted_connections()
     {
-        string path = Path.Combine(Path.GetTempPath(), $"umbra-link-{Guid.NewGuid():N}.json");
-        try
+        BenchReport report = await BenchRun.ReportOfAsync("Link", "--quick", "--cases", "copy-1,plain-1,tls-1,tls-2");
+        Assert.Equal(["copy-1", "plain-1", "tls-1", "tls-2"], report.Cases.Select(one => one.Name));
+        foreach (BenchCase one in report.Cases)
         {
-            BenchRun run = await BenchRun.OfAsync(
-                "Link", "--quick", "--cases", "copy-1,plain-1,tls-1,tls-2", "--report", path);
-            Assert.True(run.ExitCode == 0, run.Error);
-            BenchReport report = BenchReport.Read(path);
-            Assert.Equal(["copy-1", "plain-1", "tls-1", "tls-2"], report.Cases.Select(one => one.Name));
-            foreach (BenchCase one in report.Cases)
-            {
-                Assert.True(one.Figures["speedGBs"] > 0, one.Name);
-                Assert.True(one.Figures["ofCopyRatio"] > 0, one.Name);
-                bool isEncrypted = one.Name.StartsWith("tls", StringComparison.Ordinal);
-                Assert.Equal(isEncrypted, one.Note.StartsWith("TLS_", StringComparison.Ordinal));
-            }
-        }
-        finally
-        {
-            File.Delete(path);
+            Assert.True(one.Figures["speedGBs"] > 0, one.Name);
+            Assert.True(one.Figures["ofCopyRatio"] > 0, one.Name);
+            bool isEncrypted = one.Name.StartsWith("tls", StringComparison.Ordinal);
+            Assert.Equal(isEncrypted, one.Note.StartsWith("TLS_", StringComparison.Ordinal));
         }
     }
 
