@@ -1,4 +1,5 @@
 using Umbra.Core.Diagnosis;
+using Umbra.Lab;
 
 namespace Umbra.Demo;
 
@@ -52,6 +53,10 @@ public static class DegradeKinds
         DegradeKind.Memory => ComponentFamily.Memory,
         _ => null,
     };
+
+    /// <summary>Whether it is told by what has to tell of it: of a BMC's values the BMC, by one of its sensors.</summary>
+    public static bool IsPart(this DegradeKind kind, string name) =>
+        kind != DegradeKind.Bmc || LabBmc.Sensors.Contains(name);
 
     /// <summary>Whether the KPI or the part of a host that is named is what was made worse.</summary>
     public static bool Fits(this DegradeKind kind, string name)

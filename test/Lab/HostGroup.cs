@@ -9,7 +9,10 @@ namespace Umbra.Lab;
 public sealed class HostGroup
 {
     private const string Root = "/sys/fs/cgroup";
-    private const int PeriodMicroseconds = 100_000;
+
+    // A tenth of the kernel's default. A group that has used up its time stands still for the rest of the period: in so
+    // short ones its processors look slower, in long ones like two kinds of processor in turn.
+    private const int PeriodMicroseconds = 10_000;
     private const int Busy = 16; // EBUSY
 
     // Processes that were killed leave their group when their parent has taken note.
@@ -75,8 +78,14 @@ public sealed class HostGroup
         string quota = cores is { } share
             ? ((long)(share * PeriodMicroseconds)).ToString(CultureInfo.InvariantCulture)
             : IsUnified ? "max" : "-1";
-        if (IsUnified) Write("cpu", "cpu.max", $"{quota} {PeriodMicroseconds}");
-        else Write("cpu", "cpu.cfs_quota_us", quota);
+        if (IsUnified)
+        {
+            Write("cpu", "cpu.max", $"{quota} {PeriodMicroseconds}");
+            return;
+        }
+
+        Write("cpu", "cpu.cfs_period_us", PeriodMicroseconds.ToString(CultureInfo.InvariantCulture));
+        Write("cpu", "cpu.cfs_quota_us", quota);
     }
 
     /// <summary>Bytes a second that it may write to the disk under <paramref name="path"/>; null: all.</summary>

@@ -9,6 +9,9 @@ namespace Umbra.Lab;
 /// </summary>
 public sealed class LabBmc
 {
+    /// <summary>Names of its sensors.</summary>
+    public static IReadOnlyList<string> Sensors { get; } = [BmcScript.TemperatureName, BmcScript.FanName];
+
     /// <summary>Revolutions a minute in one unit of the fan's value, as its data record says.</summary>
     public const int FanRpm = 40;
 

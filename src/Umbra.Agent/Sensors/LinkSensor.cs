@@ -66,7 +66,7 @@ internal sealed class LinkSensor(Func<PairConnection?> connection, bool isShadow
         double damaged = Damaged(now);
         if (reason is not null) return KpiSample.Unknown(KpiNames.NetLoss, reason);
         if (segments[0] == 0) return KpiSample.Unknown(KpiNames.NetLoss, "nothing was sent");
-        return KpiSample.Of(KpiNames.NetLoss, Math.Min(1, ((double)segments[1] / segments[0]) + damaged));
+        return KpiSample.Of(KpiNames.NetLoss, Math.Min(1, SegmentLoss.Of(segments[0], segments[1]) + damaged));
     }
 
     /// <summary>Part of the interface's packets that had errors; 0 where the interface is not known.</summary>

@@ -18,6 +18,7 @@ public sealed class BaselineLearner
     private const int WarmUpMax = 128;
     private const double SpreadFloorShare = 0.3;
     private const double InnovationFloorShare = 0.2;
+    private const double SpreadMin = 1e-9;
 
     private readonly IReadOnlyList<string> _kpis;
     private readonly DriftOptions _options;
@@ -76,8 +77,9 @@ public sealed class BaselineLearner
 
     private (KpiBaseline Baseline, double[] Base) FollowShadow(int k)
     {
-        var primary = SeriesScale.Fit(Span(_primary[k]));
-        var shadow = SeriesScale.Fit(Span(_shadow[k]));
+        var smallest = KpiSense.Smallest(_kpis[k]);
+        var primary = SeriesScale.Fit(Span(_primary[k]), smallest);
+        var shadow = SeriesScale.Fit(Span(_shadow[k]), smallest);
         if (primary is not null) shadow ??= SeriesScale.FitConstant(Span(_shadow[k]), primary);
         var baseline = new KpiBaseline(
             _kpis[k], KnownPairs(k), primary, shadow, new double[ShadowTaps.Width], new double[_kpis.Count], 1, 1,
@@ -104,7 +106,7 @@ public sealed class BaselineLearner
         }
 
         double[] residuals = Run(baseline, k, static (filter, _) => filter.Base);
-        double spread = Math.Max(1e-9, RobustStatistics.Spread(residuals, SpreadFloorShare));
+        double spread = Math.Max(SmallestSpread(baseline), RobustStatistics.Spread(residuals, SpreadFloorShare));
         return (baseline with { BaseSpread = spread, ResidualSpread = spread },
             [.. residuals.Select(residual => residual / spread)]);
     }
@@ -138,7 +140,8 @@ public sealed class BaselineLearner
             for (int j = 0; j < count; j++) residuals[i] -= weights[j] * bounded[j][i];
         }
 
-        double spread = Math.Max(1e-9, RobustStatistics.Spread(residuals, SpreadFloorShare));
+        double spread = Math.Max(
+            SmallestSpread(baseline) / baseline.BaseSpread, RobustStatistics.Spread(residuals, SpreadFloorShare));
         return (baseline with { OtherWeights = weights, ResidualSpread = spread * baseline.BaseSpread },
             [.. residuals.Select(residual => residual / spread)]);
     }
@@ -165,7 +168,9 @@ public sealed class BaselineLearner
                 rows.AsSpan(i * ResidualMemory.Width, ResidualMemory.Width), weights);
         }
 
-        double spread = Math.Max(1e-9, RobustStatistics.Spread(innovations, InnovationFloorShare));
+        double spread = Math.Max(
+            SmallestSpread(baseline) / baseline.ResidualSpread,
+            RobustStatistics.Spread(innovations, InnovationFloorShare));
         double[] sizes = RobustStatistics.SortedKnown([.. innovations.Select(v => Math.Abs(v) / spread)]);
         return baseline with
         {
@@ -191,7 +196,9 @@ public sealed class BaselineLearner
         return baseline with
         {
             Means = [.. scores.Select((score, form) =>
-                NullMean.Of(score, threshold, MarginOf((DriftForm)form, baseline), _options))],
+                NullMean.Of(
+                    score, threshold, MarginOf((DriftForm)form, baseline), MarginMinOf((DriftForm)form, baseline),
+                    _options))],
         };
     }
 
@@ -203,6 +210,18 @@ public sealed class BaselineLearner
             DriftForm.Spread => _options.MarginDeviations,
             DriftForm.Spikes => _options.SpikeMarginDeviations,
             _ => _options.MarginDeviations * (1 + (_options.WanderMargin * explained)),
+        };
+    }
+
+    // What the smallest change that matters moves a score by, when it stays: so much is no evidence.
+    private double MarginMinOf(DriftForm form, KpiBaseline baseline)
+    {
+        double innovation = SmallestSpread(baseline) / (baseline.ResidualSpread * baseline.InnovationSpread);
+        return form switch
+        {
+            DriftForm.Spikes => 0,
+            DriftForm.Spread => innovation / _options.SpreadLimit,
+            _ => 0.5 * innovation / _options.LevelLimit,
         };
     }
 
@@ -240,6 +259,10 @@ public sealed class BaselineLearner
         double limit = _options.OthersLimit;
         return [.. bases.Select(v => double.IsNaN(v) ? 0 : Math.Clamp(v, -limit, limit))];
     }
+
+    // No spread is smaller than the change that matters, in the primary's scale.
+    private static double SmallestSpread(KpiBaseline baseline) =>
+        Math.Max(SpreadMin, baseline.Primary!.Of(KpiSense.Smallest(baseline.Kpi)));
 
     private int WarmUp => Math.Min(WarmUpMax, Samples / 8);
 

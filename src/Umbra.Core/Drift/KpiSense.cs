@@ -18,4 +18,16 @@ public static class KpiSense
 
     /// <summary>Whether drift of the KPI speaks against hardware. Higher is worse for all of these.</summary>
     public static bool IsHardware(string kpi) => Hardware.Contains(kpi);
+
+    /// <summary>
+    /// The smallest change of the KPI that is worth a thought: what healthy hardware does by itself (TCP sends a lone
+    /// segment again now and then, a clock changes by a few percent), however still it was while it was learnt.
+    /// </summary>
+    public static SmallestChange Smallest(string kpi) => kpi switch
+    {
+        KpiNames.CpuWork or KpiNames.MemoryLatency => new SmallestChange(0, 0.05),
+        KpiNames.DiskLatency or KpiNames.DiskFlush or KpiNames.NetLatency => new SmallestChange(0.2, 0.1),
+        KpiNames.NetLoss => new SmallestChange(0.005, 0.1),
+        _ => SmallestChange.Any,
+    };
 }

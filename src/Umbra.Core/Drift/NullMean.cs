@@ -10,12 +10,14 @@ internal static class NullMean
     private const int SearchSteps = 20;
 
     public static double Of(
-        ReadOnlySpan<double> scores, double threshold, double marginDeviations, DriftOptions options)
+        ReadOnlySpan<double> scores, double threshold, double marginDeviations, double marginMin,
+        DriftOptions options)
     {
         var (mean, deviation) = RobustStatistics.Moments(scores);
         if (double.IsNaN(mean)) return 1;
         double error = deviation * Math.Sqrt(DependenceTime(scores, mean, deviation, options) / Known(scores));
-        double low = mean + (options.MarginErrors * error) + (marginDeviations * deviation);
+        double margin = (options.MarginErrors * error) + (marginDeviations * deviation);
+        double low = mean + Math.Max(margin, marginMin);
         low = Math.Clamp(low, 0.001, 1);
         double limit = Math.Pow(threshold, options.CalibrationShare);
         if (Peak(scores, low, options) <= limit) return low;

@@ -22,19 +22,27 @@ public sealed record SeriesScale(double Offset, double Median, double Spread, do
     private const double ScaledMax = 12;
 
     /// <summary>
-    /// The scale of a series; null where it says nothing, having no two different values.
+    /// The scale of a series; null where it says nothing: it has no two different values, and what change would matter
+    /// is not known.
     /// </summary>
-    public static SeriesScale? Fit(ReadOnlySpan<double> values)
+    /// <param name="values">The series; NaN where it is unknown.</param>
+    /// <param name="smallest">The change that matters: it is one spread at the most.</param>
+    public static SeriesScale? Fit(ReadOnlySpan<double> values, SmallestChange smallest)
     {
         double[] known = RobustStatistics.SortedKnown(values);
-        if (known.Length == 0 || known[0] == known[^1]) return null;
-        double offset = Math.Abs(RobustStatistics.Quantile(known, 0.5));
+        if (known.Length == 0) return null;
+        double typical = RobustStatistics.Quantile(known, 0.5);
+        double change = smallest.At(typical);
+        if (known[0] == known[^1] && change == 0) return null;
+        double offset = Math.Abs(typical);
         if (offset == 0) offset = Math.Abs(RobustStatistics.Moments(known).Mean);
+        offset = Math.Max(offset, change);
         if (offset == 0) return null;
         double[] logs = new double[known.Length];
         for (int i = 0; i < known.Length; i++) logs[i] = Log(known[i], offset);
-        double spread = Math.Max(SpreadMin, RobustStatistics.Spread(logs, SpreadFloorShare));
         double median = RobustStatistics.Quantile(logs, 0.5);
+        double spread = Math.Max(SpreadMin, RobustStatistics.Spread(logs, SpreadFloorShare));
+        spread = Math.Max(spread, Log(typical + change, offset) - median);
         return new SeriesScale(
             offset, median, spread, (RobustStatistics.Quantile(logs, RangeShare) - median) / spread,
             (RobustStatistics.Quantile(logs, 1 - RangeShare) - median) / spread);
@@ -57,6 +65,13 @@ public sealed record SeriesScale(double Offset, double Median, double Spread, do
     {
         if (!double.IsFinite(value)) return double.NaN;
         return Math.Clamp((Log(value, Offset) - Median) / Spread, -ScaledMax, ScaledMax);
+    }
+
+    /// <summary>The change that matters, in spreads: 0 to 1 for the one that the scale was fitted with.</summary>
+    public double Of(SmallestChange smallest)
+    {
+        double typical = Value(0);
+        return (Log(typical + smallest.At(typical), Offset) - Median) / Spread;
     }
 
     /// <summary>The value in the KPI's unit.</summary>

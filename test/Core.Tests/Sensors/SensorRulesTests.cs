@@ -76,6 +76,14 @@ public sealed class SensorRulesTests
         Assert.Equal(Ms(100_030), offset.Map(Ms(100_000), Ms(100_030)));
     }
 
+    [Theory]
+    [InlineData(1000UL, 0UL, 0)]
+    [InlineData(1000UL, 50UL, 0.05)]
+    [InlineData(11UL, 1UL, 0.01)]
+    [InlineData(200UL, 400UL, 1)]
+    public void One_segment_of_a_few_sent_again_is_no_large_loss(ulong sent, ulong again, double loss) =>
+        Assert.Equal(loss, SegmentLoss.Of(sent, again), 9);
+
     [Fact]
     public void What_is_no_number_is_unknown_and_never_zero()
     {

@@ -14,6 +14,12 @@ public sealed record BmcPorts(string Address, int Lan, int Console);
 /// </summary>
 public static class BmcScript
 {
+    /// <summary>Name of the temperature.</summary>
+    public const string TemperatureName = "CPU Temp";
+
+    /// <summary>Name of the fan.</summary>
+    public const string FanName = "FAN1";
+
     private const string Script = """
         mc_setbmc 0x20
         mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02
@@ -44,10 +50,10 @@ public static class BmcScript
         ["DISCRETE"] = "000000000001111",
         ["CPU"] = Record(1, [
             0x20, 0, 1, 3, 1, 0x7f, 0x48, 1, 1, 0x80, 0x0a, 0x80, 0x7a, 0x38, 0x38, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
-            0, 0, 255, 0, 100, 95, 85, 0, 0, 0, 1, 1, 0, 0, 0], "CPU Temp"),
+            0, 0, 255, 0, 100, 95, 85, 0, 0, 0, 1, 1, 0, 0, 0], TemperatureName),
         ["FAN"] = Record(1, [
             0x20, 0, 2, 0x1d, 1, 0x7f, 0x48, 4, 1, 0x15, 0x70, 0x15, 0, 7, 7, 0, 0x12, 0, 0, 40, 0, 0, 0, 0, 0, 0, 0,
-            0, 0, 255, 0, 0, 0, 0, 10, 20, 30, 1, 1, 0, 0, 0], "FAN1"),
+            0, 0, 255, 0, 0, 0, 0, 10, 20, 30, 1, 1, 0, 0, 0], FanName),
         ["PSU"] = Record(2, [
             0x20, 0, 3, 0x0a, 1, 0x67, 0x40, 8, 0x6f, 15, 0, 15, 0, 15, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
             "PS1 Status"),
