@@ -54,7 +54,7 @@ public static class DegradeKinds
         _ => null,
     };
 
-    /// <summary>Whether it is told by what has to tell of it: of a BMC's values the BMC, by one of its sensors.</summary>
+    /// <summary>Whether what has to tell of it does: of a BMC's values the BMC, by one of its sensors.</summary>
     public static bool IsPart(this DegradeKind kind, string name) =>
         kind != DegradeKind.Bmc || LabBmc.Sensors.Contains(name);
 
