@@ -41,13 +41,16 @@ public sealed record CanaryReading
 
 /// <summary>
 /// A thread that does the same small work once a second on the CPUs and memory node of a VM, on primary and shadow
-/// alike: what changes is the hardware, or who else uses it. Shared by all VMs of a host in the same place. It uses two
-/// fifths of one percent of a core, on a machine of any speed at most eight tenths (<see cref="CanaryBudget"/>).
+/// alike: what changes is the hardware, or who else uses it. Shared by all VMs of a host in the same place. It uses
+/// about half a percent of a core, on a machine of any speed at most eight tenths (<see cref="CanaryBudget"/>).
 /// </summary>
 public sealed class HostCanary : IDisposable
 {
-    /// <summary>Pieces of integer work a second, where that fits the budget.</summary>
-    public const int WorkPieces = 24;
+    /// <summary>
+    /// Pieces of integer work a second, where that fits the budget. Together they take some milliseconds: a shorter
+    /// look fits into what a CPU quota leaves a thread that has slept (one millisecond), and would not notice it.
+    /// </summary>
+    public const int WorkPieces = 64;
 
     /// <summary>Rounds of the pointer chase a second, where that fits the budget.</summary>
     public const int ChaseRounds = 9;
