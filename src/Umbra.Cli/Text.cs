@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Spectre.Console;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
@@ -52,7 +53,7 @@ internal static class Text
 
     /// <summary>A word of an enumeration as the JSON has it.</summary>
     public static string Word<T>(T value)
-        where T : struct, Enum => value.ToString().ToLowerInvariant();
+        where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
 
     /// <summary>Names in a row, or a dash.</summary>
     public static string Join<T>(IReadOnlyCollection<T> items) => items.Count == 0 ? "-" : string.Join(", ", items);
