@@ -19,6 +19,9 @@ public static class SessionLimits
     /// <summary>Rounds of a seed or resync: its first one takes long, and the guest writes on meanwhile.</summary>
     public const int ResyncRoundsMax = 30;
 
+    /// <summary>A seed that was kept waiting may make up for so much of it beyond its rate.</summary>
+    public static readonly TimeSpan ResyncBurst = TimeSpan.FromMilliseconds(100);
+
     /// <summary>
     /// So few dirty pages are copied in the pause without a round before it: 1 MiB, a fraction of a millisecond.
     /// </summary>

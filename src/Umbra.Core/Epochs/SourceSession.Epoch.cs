@@ -30,6 +30,8 @@ public sealed partial class SourceSession
     private long _lastRoundPages;
     private long _resyncPending = 1;
     private long _resyncWire;
+    private long _resyncPaid;
+    private TimeSpan _resyncMaySend;
     private long _epochs;
     private long _rawBytes;
     private long _wireBytes;
@@ -59,12 +61,24 @@ public sealed partial class SourceSession
 
     private bool CutWanted => _syncs.Count > 0 || IsFreshEpochDue || IsFinalDue;
 
+    // What was sent moves the time on from which more may be; time in which nothing was sent (shadow hashes, acknowledges,
+    // its link is full) is not made up for beyond a burst.
     private TimeSpan? RateLimitedUntil(TimeSpan now)
     {
-        if (!_resyncing || _policy.ResyncBytesPerSecond <= 0 || !_writer.IsOpen) return null;
-        TimeSpan at = _resyncStarted
-            + TimeSpan.FromSeconds((double)(_resyncWire + _writer.WireBytes) / _policy.ResyncBytesPerSecond);
-        return at > now ? at : null;
+        if (!_resyncing || _policy.ResyncBytesPerSecond <= 0) return null;
+        long sent = _resyncWire + (_writer.IsOpen ? _writer.WireBytes : 0);
+        TimeSpan cost = TimeSpan.FromSeconds((double)(sent - _resyncPaid) / _policy.ResyncBytesPerSecond);
+        _resyncPaid = sent;
+        _resyncMaySend = Max(_resyncMaySend, now - SessionLimits.ResyncBurst) + cost;
+        return _resyncMaySend > now ? _resyncMaySend : null;
+    }
+
+    // A step of a seed is no longer than a burst, and no shorter than a page.
+    private int StepBytes(int most)
+    {
+        if (!_resyncing || _policy.ResyncBytesPerSecond <= 0) return most;
+        double burst = _policy.ResyncBytesPerSecond * SessionLimits.ResyncBurst.TotalSeconds;
+        return (int)Math.Clamp(burst, Sizes.Page, most);
     }
 
     private void OpenEpoch()
@@ -77,7 +91,7 @@ public sealed partial class SourceSession
     private TimeSpan SendDisks(TimeSpan now)
     {
         OpenEpoch();
-        if (!_disks.SendSome(_writer, SessionLimits.DiskBytesPerStep)) SendHello(now);
+        if (!_disks.SendSome(_writer, StepBytes(SessionLimits.DiskBytesPerStep))) SendHello(now);
         else if (_disks.Left == 0) _disks.Flush(_writer);
         return now;
     }
@@ -85,7 +99,7 @@ public sealed partial class SourceSession
     private TimeSpan SendRound(TimeSpan now)
     {
         OpenEpoch();
-        CallOutcome sent = _pages.SendSome(_writer, SessionLimits.PagesPerStep);
+        CallOutcome sent = _pages.SendSome(_writer, StepBytes(SessionLimits.PagesPerStep * Sizes.Page) / Sizes.Page);
         if (!sent.Succeeded) return GuestFailed("copying pages", sent, now);
         if (_pages.PendingCount > 0) return now;
         _pages.Flush(_writer);

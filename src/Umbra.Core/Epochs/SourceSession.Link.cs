@@ -120,7 +120,8 @@ public sealed partial class SourceSession
         _resyncing = true;
         _blankSeed = blank || _acknowledged == EpochNumber.None;
         _resyncStarted = now;
-        _resyncWire = 0;
+        _resyncWire = _resyncPaid = 0;
+        _resyncMaySend = now;
         _disksNeedCopy = true;
     }
 

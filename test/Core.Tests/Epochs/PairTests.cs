@@ -295,6 +295,33 @@ public sealed class PairTests
     }
 
     [Fact]
+    public void A_resync_does_not_make_up_for_the_time_in_which_the_shadow_hashed()
+    {
+        const long rate = 1_000_000;
+        PairRig rig = new(new ProtectionPolicy
+        {
+            Interval = TimeSpan.FromMilliseconds(50), ResyncBytesPerSecond = rate,
+        });
+        rig.Seed();
+        rig.Disconnect();
+        Random noise = new(1);
+        for (long page = 0; page < 500; page++)
+        {
+            for (int word = 0; word < 512; word++) rig.Guest.WriteWord(page, word, (ulong)noise.NextInt64());
+        }
+
+        rig.NewSource();
+        rig.Connect();
+        rig.ToShadow.Clear();
+        rig.RunUntil(() => rig.ToShadow.OfType<HashRequest>().Any());
+        rig.Now += TimeSpan.FromSeconds(2);
+        rig.RunUntil(() => rig.ToShadow.OfType<PageBatch>().Any());
+        rig.Run(TimeSpan.FromMilliseconds(300));
+        // Three tenths of a second, a burst and the step that was under way.
+        Assert.InRange(rig.ToShadow.OfType<PageBatch>().Sum(static batch => batch.Payload.Length), 1, 0.55 * rate);
+    }
+
+    [Fact]
     public void Only_one_cut_epoch_is_unacknowledged()
     {
         PairRig rig = new();
