@@ -10,8 +10,11 @@ namespace Umbra.Core.Placement;
 /// </summary>
 public sealed class FleetState
 {
-    private readonly SortedDictionary<string, HostState> _hosts = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<string, VmRecord> _vms = new(StringComparer.Ordinal);
+    // Sorted for those who enumerate, hashed for those who ask for one: a look at a VM asks a hundred times.
+    private readonly SortedDictionary<string, HostState> _sortedHosts = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, VmRecord> _sortedVms = new(StringComparer.Ordinal);
+    private readonly Dictionary<HostId, HostState> _hosts = [];
+    private readonly Dictionary<string, VmRecord> _vms = new(StringComparer.Ordinal);
     private readonly Dictionary<HostId, SortedSet<string>> _vmsByHost = [];
     private readonly Dictionary<HostId, long> _reservedBytes = [];
     private readonly Dictionary<VmId, (string Id, TimeSpan Since)> _lastActions = [];
@@ -33,13 +36,13 @@ public sealed class FleetState
     public int HostsAlive => _hostsAlive ??= _hosts.Values.Count(host => host.IsAlive(Now));
 
     /// <summary>All hosts, in order of name.</summary>
-    public IEnumerable<HostState> Hosts => _hosts.Values;
+    public IEnumerable<HostState> Hosts => _sortedHosts.Values;
 
     /// <summary>All VMs, in order of name.</summary>
-    public IEnumerable<VmRecord> Vms => _vms.Values;
+    public IEnumerable<VmRecord> Vms => _sortedVms.Values;
 
     /// <summary>The host, or null.</summary>
-    public HostState? Host(HostId name) => _hosts.GetValueOrDefault(name.Value);
+    public HostState? Host(HostId name) => _hosts.GetValueOrDefault(name);
 
     /// <summary>The VM, or null.</summary>
     public VmRecord? Vm(VmId name) => _vms.GetValueOrDefault(name.Value);
@@ -55,7 +58,7 @@ public sealed class FleetState
     /// <summary>Adds the host or replaces what was known of it.</summary>
     public void Put(HostState host)
     {
-        _hosts[host.Name.Value] = host;
+        _hosts[host.Name] = _sortedHosts[host.Name.Value] = host;
         _hostsAlive = null;
     }
 
@@ -63,7 +66,7 @@ public sealed class FleetState
     public void Put(VmRecord vm)
     {
         Unindex(vm.Name);
-        _vms[vm.Name.Value] = vm;
+        _vms[vm.Name.Value] = _sortedVms[vm.Name.Value] = vm;
         if (IsSuspectSwap(vm)) SuspectSwaps++;
         if (vm.Action is { } pending && ActionAge(vm.Name, pending.Action.Id) is null)
             _lastActions[vm.Name] = (pending.Action.Id, Now);
@@ -87,7 +90,8 @@ public sealed class FleetState
     /// <summary>Forgets the host.</summary>
     public void Remove(HostId name)
     {
-        _hosts.Remove(name.Value);
+        _hosts.Remove(name);
+        _sortedHosts.Remove(name.Value);
         _hostsAlive = null;
     }
 
@@ -123,6 +127,7 @@ public sealed class FleetState
     private void Unindex(VmId name)
     {
         if (!_vms.Remove(name.Value, out var old)) return;
+        _sortedVms.Remove(name.Value);
         if (IsSuspectSwap(old)) SuspectSwaps--;
         foreach (var host in HostsOf(old))
         {

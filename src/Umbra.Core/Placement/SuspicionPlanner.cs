@@ -136,18 +136,21 @@ public static class SuspicionPlanner
     // bring about by chance.
     private static Suspicion WithWordOfOthers(FleetState fleet, VmId? vm, HostId host, Suspicion own)
     {
-        var worst = own;
+        (VmId Vm, KpiDrift Kpi)? worst = null;
         foreach (var other in fleet.VmsOn(host))
         {
             if (other.Name == vm || DriftOf(fleet, other) is not { } drift) continue;
             if (other.Primary != host && other.Shadow != host) continue;
             var side = other.Primary == host ? DriftSide.Primary : DriftSide.Shadow;
             var (kpi, _) = SuspicionRule.WorstOf(drift, side);
-            if (kpi is null || kpi.Score < DecisionLimits.SwapWeight || kpi.Score <= worst.Weight) continue;
-            worst = own with { Weight = kpi.Score, Explanation = $"{other.Name} there: {kpi.Explanation}" };
+            double least = worst is { } found ? found.Kpi.Score : own.Weight;
+            if (kpi is null || kpi.Score < DecisionLimits.SwapWeight || kpi.Score <= least) continue;
+            worst = (other.Name, kpi);
         }
 
-        return worst;
+        return worst is { } word
+            ? own with { Weight = word.Kpi.Score, Explanation = $"{word.Vm} there: {word.Kpi.Explanation}" }
+            : own;
     }
 
     private static Suspicion Against(
