@@ -61,8 +61,8 @@ public sealed partial class SourceSession
 
     private bool CutWanted => _syncs.Count > 0 || IsFreshEpochDue || IsFinalDue;
 
-    // What was sent moves the time on from which more may be; time in which nothing was sent (shadow hashes, acknowledges,
-    // its link is full) is not made up for beyond a burst.
+    // What was sent moves the time on from which more may be; time in which nothing was sent (the shadow hashes or
+    // acknowledges, the link is full) is not made up for beyond a burst.
     private TimeSpan? RateLimitedUntil(TimeSpan now)
     {
         if (!_resyncing || _policy.ResyncBytesPerSecond <= 0) return null;
