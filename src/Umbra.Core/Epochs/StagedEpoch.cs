@@ -13,7 +13,12 @@ internal sealed class StagedEpoch(IShadowMedia media)
     public readonly record struct Operation(
         DiskOperationKind Kind, int Disk, long Offset, long Length, long DataOffset);
 
-    private readonly Dictionary<long, long> _slots = [];
+    /// <summary>Room for so many pages is kept from epoch to epoch; a resync's is given back.</summary>
+    private const int KeptPagesMax = 65_536;
+
+    private Dictionary<long, long> _slots = [];
+    private long[] _sorted = [];
+    private int _sortedCount;
     private readonly List<Operation> _operations = [];
     private long _blockBytes;
 
@@ -23,12 +28,19 @@ internal sealed class StagedEpoch(IShadowMedia media)
     /// <summary>Staged operations, in order.</summary>
     public IReadOnlyList<Operation> Operations => _operations;
 
-    /// <summary>Page numbers, ascending.</summary>
-    public long[] SortedPages()
+    /// <summary>Page numbers, ascending; valid until a page is staged. A commit asks three times.</summary>
+    public ReadOnlySpan<long> SortedPages()
     {
-        long[] pages = [.. _slots.Keys];
-        Array.Sort(pages);
-        return pages;
+        // Pages are only added, so as many are the same ones.
+        if (_sortedCount != _slots.Count)
+        {
+            if (_sorted.Length < _slots.Count) _sorted = new long[_slots.Count * 3 / 2];
+            _slots.Keys.CopyTo(_sorted, 0);
+            _sorted.AsSpan(0, _slots.Count).Sort();
+            _sortedCount = _slots.Count;
+        }
+
+        return _sorted.AsSpan(0, _sortedCount);
     }
 
     /// <summary>Empties the stage and gives its space back.</summary>
@@ -36,6 +48,8 @@ internal sealed class StagedEpoch(IShadowMedia media)
     {
         if (_slots.Count > 0) media.DeleteFile(ShadowVolume.Memory, StoreFiles.StagedPages);
         if (_blockBytes > 0) media.DeleteFile(ShadowVolume.Disk, StoreFiles.StagedBlocks);
+        if (_slots.Count > KeptPagesMax) (_slots, _sorted) = ([], []);
+        _sortedCount = 0;
         _slots.Clear();
         _operations.Clear();
         _blockBytes = 0;
