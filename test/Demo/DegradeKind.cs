@@ -56,7 +56,7 @@ public static class DegradeKinds
 
     /// <summary>Whether what has to tell of it does: of a BMC's values the BMC, by one of its sensors.</summary>
     public static bool IsPart(this DegradeKind kind, string name) =>
-        kind != DegradeKind.Bmc || LabBmc.Sensors.Contains(name);
+        kind != DegradeKind.Bmc || LabBmc.Sensors.Any(name.Contains);
 
     /// <summary>Whether the KPI or the part of a host that is named is what was made worse.</summary>
     public static bool Fits(this DegradeKind kind, string name)
