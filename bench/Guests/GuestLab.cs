@@ -17,8 +17,14 @@ public sealed class GuestLab : IAsyncDisposable
     private const int JobPort = 7002;
     private const long FilledDefault = 96L * Sizes.MiB;
 
-    private GuestLab(FleetLab lab, FleetClient fleet)
+    // A guest fills its memory, and is copied, at tens of MB a second where nothing speeds it up.
+    private static readonly TimeSpan PatiencePerGiB = TimeSpan.FromSeconds(60);
+
+    private readonly TimeSpan _patience;
+
+    private GuestLab(FleetLab lab, FleetClient fleet, TimeSpan patience)
     {
+        _patience = patience;
         Lab = lab;
         Fleet = fleet;
         Console = new GuestConsole(lab.ClientDoor, GuestImage.AddressDefault);
@@ -39,13 +45,16 @@ public sealed class GuestLab : IAsyncDisposable
     /// <summary>Name of the guest's first monitor, and of its RAM, under <see cref="DirectoryOf"/>.</summary>
     public const string Monitor = "qmp";
 
-    /// <summary>Starts the fleet.</summary>
-    public static async Task<GuestLab> CreateAsync(int hosts)
+    /// <summary>Starts the fleet; its hosts take VMs of <paramref name="vmBytes"/> at least.</summary>
+    public static async Task<GuestLab> CreateAsync(int hosts, long vmBytes = 0)
     {
-        FleetLab lab = await FleetLab.CreateAsync(new LabOptions { Hosts = hosts });
+        var options = new LabOptions { Hosts = hosts };
+        options = options with { VmMemoryBytes = Math.Max(options.VmMemoryBytes, vmBytes) };
+        FleetLab lab = await FleetLab.CreateAsync(options);
         try
         {
-            return new GuestLab(lab, await lab.StartFleetAsync(Patience));
+            TimeSpan patience = Patience + (PatiencePerGiB * ((double)vmBytes / Sizes.GiB));
+            return new GuestLab(lab, await lab.StartFleetAsync(Patience), patience);
         }
         catch
         {
@@ -88,16 +97,16 @@ public sealed class GuestLab : IAsyncDisposable
             Definition = definition with { MemoryBytes = memoryBytes, Disks = [.. definition.Disks, data] },
             Policy = new ProtectionPolicy { Enabled = false },
         });
-        await (await GuestClient.ConnectAsync(Lab.ClientDoor, GuestImage.AddressDefault, Patience)).DisposeAsync();
+        await (await GuestClient.ConnectAsync(Lab.ClientDoor, GuestImage.AddressDefault, _patience)).DisposeAsync();
         await WaitForJobAsync(workload);
-        return await Fleet.WaitForVmAsync(Vm, "to run", vm => vm.Guest == GuestState.Running, Patience);
+        return await Fleet.WaitForVmAsync(Vm, "to run", vm => vm.Guest == GuestState.Running, _patience);
     }
 
     /// <summary>Removes the guest.</summary>
     public async Task RemoveVmAsync()
     {
         await Lab.UmbraAsync("vm", "delete", Name, "--force");
-        await Fleet.WaitAsync("the guest to be gone", fleet => fleet.Vms.Count == 0, Patience);
+        await Fleet.WaitAsync("the guest to be gone", fleet => fleet.Vms.Count == 0, _patience);
     }
 
     /// <summary>Protects it at this interval and waits until epochs flow.</summary>
@@ -117,7 +126,7 @@ public sealed class GuestLab : IAsyncDisposable
             Vm, "to be protected",
             vm => vm is { Protection: ProtectionState.Protected, Shadow: not null, Guest: GuestState.Running }
                 && vm.PrimaryStatus?.Sync is { Progress: 1, Epochs: > 2 } sync && sync.Acknowledged > last,
-            Patience);
+            _patience);
     }
 
     /// <summary>Gives the shadow up and waits until nothing of it is left at the guest.</summary>
@@ -126,7 +135,8 @@ public sealed class GuestLab : IAsyncDisposable
         await Lab.UmbraAsync("unprotect", Name);
         await Fleet.WaitForVmAsync(
             Vm, "to be without a shadow",
-            vm => vm is { Shadow: null, Protection: ProtectionState.Unprotected, Guest: GuestState.Running }, Patience);
+            vm => vm is { Shadow: null, Protection: ProtectionState.Unprotected, Guest: GuestState.Running },
+            _patience);
     }
 
     /// <summary>Operations that the guest has done so far: of its job, or of its own workload.</summary>
@@ -155,7 +165,7 @@ public sealed class GuestLab : IAsyncDisposable
     {
         if (workload.Job.Length == 0) return;
         await Wait.UntilAsync(
-            $"the job {workload.Job} to begin", async () => await JobOperationsAsync() > 2, Patience);
+            $"the job {workload.Job} to begin", async () => await JobOperationsAsync() > 2, _patience);
     }
 
     private async Task<long> JobOperationsAsync()

@@ -20,7 +20,7 @@ internal sealed class LargeRun(IReadOnlyList<long> sizes, Workload workload, Tim
         foreach (long bytes in sizes)
         {
             // A lab of its own for each size: what an agent took for the guest before would count for this one too.
-            await using GuestLab lab = await GuestLab.CreateAsync(hosts: 2);
+            await using GuestLab lab = await GuestLab.CreateAsync(hosts: 2, bytes);
             Progress.Say($"{bytes / Sizes.MiB} MiB: booting");
             VmView vm = await lab.CreateVmAsync(workload, bytes, bytes / 2);
             report.Accelerator = vm.Definition.Accelerator;

@@ -38,6 +38,9 @@ public sealed record LabOptions
     /// <summary>Whether each host's processes have a control group, so that it can be degraded.</summary>
     public bool Groups { get; init; }
 
+    /// <summary>Memory for VMs and shadows that each host says it has, bytes.</summary>
+    public long VmMemoryBytes { get; init; } = 2L * Sizes.GiB;
+
     /// <summary>Whether each host has a BMC (OpenIPMI's <c>ipmi_sim</c>).</summary>
     public bool Bmcs { get; init; }
 }
@@ -275,6 +278,7 @@ public sealed class FleetLab : IAsyncDisposable
             QemuProgram = options.QemuProgram(number),
             Launcher = options.AgentLauncher,
             AgentOptions = options.AgentOptions,
+            VmMemoryBytes = options.VmMemoryBytes,
             Group = options.Groups ? HostGroup.Create($"umbra-{Id}-{name}", _run) : null,
         });
     }

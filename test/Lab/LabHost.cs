@@ -58,6 +58,9 @@ public sealed class LabHost
     /// <summary>The agent's state directory.</summary>
     public string StateDirectory { get; }
 
+    /// <summary>Memory for VMs and shadows that its agent says it has, bytes.</summary>
+    public required long VmMemoryBytes { get; init; }
+
     /// <summary>The agent's memory directory, on a tmpfs.</summary>
     public string MemoryDirectory { get; }
 

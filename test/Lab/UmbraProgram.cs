@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Umbra.Lab;
 
 /// <summary>Where the built <c>umbra</c> is and how it is called.</summary>
@@ -24,7 +26,7 @@ public static class UmbraProgram
             "agent", "run", "--name", host.Name.Value, "--state", host.StateDirectory,
             "--memory-dir", host.MemoryDirectory, "--listen", $"{host.Address}:{FleetLab.PairPort}",
             "--rack", host.Domains.Rack, "--feed", host.Domains.PowerFeed, "--segment", host.Domains.NetworkSegment,
-            "--memory", "2G",
+            "--memory", host.VmMemoryBytes.ToString(CultureInfo.InvariantCulture),
         ];
         if (joinToken is not null) arguments.AddRange(["--join", joinToken]);
         return host.QemuProgram is { } qemu ? ["env", $"UMBRA_QEMU={qemu}", .. Command(arguments)] : Command(arguments);
