@@ -46,6 +46,8 @@ internal sealed partial class SimAgent
         Source = null;
         Connection?.Cut();
         _world.Trace($"{_host.Name}: the guest's process is gone");
+        // News like this does not wait for its turn.
+        _world.In(TimeSpan.FromMilliseconds(1), Beat);
     });
 
     private void Heartbeat()
@@ -58,6 +60,12 @@ internal sealed partial class SimAgent
         }
 
         _world.In(HeartbeatInterval, Heartbeat);
+        Beat();
+    }
+
+    private void Beat()
+    {
+        if (_ended || StandsStill) return;
         if (!_inStep) _status = Status();
         var heartbeat = new AgentHeartbeat
         {
@@ -119,9 +127,17 @@ internal sealed partial class SimAgent
             if (word.Generation < _floor) continue;
             if (word.Role == VmRole.Primary) BePrimary(word);
             else if (word.Role == VmRole.Shadow) BeShadow(word);
-            else if (word.Peer is { } owner)
-                Source?.OnOwnership(new Ownership(word.Generation, owner, ""), runsThere: false, Now);
+            else if (word.Peer is { } owner) OwnedElsewhere(word, new Ownership(word.Generation, owner, ""));
         }
+    }
+
+    private void OwnedElsewhere(Assignment word, Ownership owner)
+    {
+        Source?.OnOwnership(owner, runsThere: false, Now);
+        if (word.Action is not { Kind: VmActionKind.TakeoverConsent } keep || keep.Id == _lastAction) return;
+        if (Source is not { } source) return;
+        _lastAction = keep.Id;
+        source.PromiseToKeep(keep.Id, owner, Now);
     }
 
     private void BePrimary(Assignment word)
@@ -214,7 +230,7 @@ internal sealed partial class SimAgent
         return Now < _newsUntil;
     }
 
-    private void Destroy()
+    private void Destroy(bool byWinnersWord = false)
     {
         if (_host.Part is null) return;
         Connection?.Cut();
@@ -224,7 +240,7 @@ internal sealed partial class SimAgent
         _guestGone = false;
         _newsUntil = null;
         _world.Trace($"{_host.Name}: its copy is destroyed");
-        _world.CheckMayGo(_host);
+        _world.CheckMayGo(_host, byWinnersWord);
         _host.Wipe();
     }
 

@@ -143,7 +143,7 @@ internal sealed partial class SimAgent : ISourceEffects, IShadowEffects
     {
         _world.Trace($"{_host.Name}: ownership is lost: {reason}");
         _floor = generation;
-        _world.In(TimeSpan.FromMilliseconds(5), () => Do(Destroy));
+        _world.In(TimeSpan.FromMilliseconds(5), () => Do(() => Destroy(byWinnersWord: true)));
     }
 
     public void EpochAcknowledged(EpochReport report) => _world.Acknowledged(Connection!.Shadow, report);

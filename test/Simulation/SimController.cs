@@ -134,7 +134,17 @@ internal sealed class SimController
             VmPlan plan = FleetPlanner.Step(_fleet, _kept, UtcNow);
             if (ReferenceEquals(plan.Vm, _kept)) return;
             Keep(plan);
+            if (_world.Bug == PlantedBug.KeeperNotAsked) TakeAsPromised();
         }
+    }
+
+    private void TakeAsPromised()
+    {
+        if (_kept.Action is not { Action: { Kind: VmActionKind.TakeoverConsent } asked, Target: var target }) return;
+        if (!_kept.Remains.Contains(target) || _fleet.StatusOn(target, _kept.Name) is not { } said) return;
+        VmActionResult yes = new() { Id = asked.Id, Succeeded = true, Detail = "nobody asked" };
+        _fleet.Host(target)!.Report(
+            _fleet.Now, new Dictionary<VmId, VmStatus> { [_kept.Name] = said with { Results = [yes] } });
     }
 
     private void Keep(VmPlan plan)

@@ -48,6 +48,9 @@ public enum PlantedBug
     /// </summary>
     HeldForgotten,
 
+    /// <summary>A VM is handed back by the last word of the old copy's host, which is not asked.</summary>
+    KeeperNotAsked,
+
     /// <summary>When a VM was last moved by suspicion is forgotten.</summary>
     CoolDownIgnored,
 

@@ -50,13 +50,17 @@ internal sealed partial class SimWorld
     public void CheckIsOff(HostId host) =>
         Require(!_hosts.Any(h => h.Id == host && h.Runs), $"{host} runs the VM, and was proven not to");
 
-    /// <summary>A copy is about to be destroyed: it is not the last that has what was acknowledged.</summary>
-    public void CheckMayGo(SimHost copy)
+    /// <summary>
+    /// A copy is about to be destroyed: it is not the last that has what was acknowledged. Who goes by the winner's
+    /// word that it runs the VM cannot know whether it has died since, before its first epoch.
+    /// </summary>
+    public void CheckMayGo(SimHost copy, bool byWinnersWord)
     {
         bool runs = copy.Guest is { Alive: true } || copy.CommittedCut >= _acknowledgedCut;
         if (!runs || _acknowledgedCut < 0) return;
+        bool ran = byWinnersWord && _hosts.Any(h => h != copy && h.Guest?.Generation > copy.Guest?.Generation);
         Require(
-            _hosts.Any(h => h != copy && (h.Guest is { Alive: true } || h.CommittedCut >= _acknowledgedCut)),
+            ran || _hosts.Any(h => h != copy && (h.Guest is { Alive: true } || h.CommittedCut >= _acknowledgedCut)),
             $"the copy on {copy.Name} was the last that has cut {_acknowledgedCut}");
     }
 

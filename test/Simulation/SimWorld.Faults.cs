@@ -11,6 +11,9 @@ internal sealed partial class SimWorld
     // While there are faults, a call takes its time once in so many.
     private const int SlowCallOneIn = 2500;
 
+    // A guest dies just after it began to run on another host, once in so many.
+    private const int DiesYoungOneIn = 5;
+
     // Calls that take their time while others do: the inner one ends first.
     private const int StallDepthMax = 3;
 
@@ -117,6 +120,12 @@ internal sealed partial class SimWorld
         guest.Running = false;
         Trace($"{host.Name}: the guest's process dies");
         host.Agent?.GuestDied();
+    }
+
+    // While the old primary hears that the VM runs here, and destroys its copy, the controller may hear that it died.
+    private void MayDieYoung(SimHost host)
+    {
+        if (Faulty && Random.OneIn(DiesYoungOneIn)) In(Random.Between(0, 60), () => KillGuest(host));
     }
 
     private bool ReachesController(SimHost host) =>

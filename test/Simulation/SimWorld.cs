@@ -236,6 +236,7 @@ internal sealed partial class SimWorld
         host.Guest.Generation = generation.Value;
         _runs++;
         Trace($"{host.Name}: runs cut {cut} under {generation}");
+        MayDieYoung(host);
     }
 
     private void Begin()

@@ -32,6 +32,7 @@ public sealed class SimulationTests
     [InlineData(PlantedBug.UnacknowledgedPagesForgotten)]
     [InlineData(PlantedBug.UnacknowledgedForgotten)]
     [InlineData(PlantedBug.HeldForgotten)]
+    [InlineData(PlantedBug.KeeperNotAsked)]
     [InlineData(PlantedBug.CoolDownIgnored)]
     [InlineData(PlantedBug.ShadowSuspicionIgnored)]
     [InlineData(PlantedBug.CordonForgotten)]

@@ -143,8 +143,12 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     /// <summary>The controller says that another host owns the VM, which may not run there yet.</summary>
     public void OwnedElsewhere(Assignment word) => _mailbox.Post(() =>
     {
-        if (word.Peer is not { } owner) return;
-        _session?.OnOwnership(new Ownership(word.Generation, owner, ""), runsThere: false, BootClock.Now);
+        if (word.Peer is not { } holder || _session is not { } session) return;
+        Ownership owner = new(word.Generation, holder, "");
+        session.OnOwnership(owner, runsThere: false, BootClock.Now);
+        if (word.Action is not { Kind: VmActionKind.TakeoverConsent } keep || keep.Id == _lastAction) return;
+        _lastAction = keep.Id;
+        session.PromiseToKeep(keep.Id, owner, BootClock.Now);
     });
 
     /// <summary>

@@ -123,7 +123,8 @@ public enum VmActionKind
     Takeover = 3,
 
     /// <summary>
-    /// To the shadow's host: promise not to serve the primary any more and say when it was last heard.
+    /// To the shadow's host: promise not to serve the primary any more and say when it was last heard. To a host that
+    /// keeps an old copy: promise to keep it, whatever the one that won the VM may say.
     /// </summary>
     TakeoverConsent = 4,
 

@@ -227,7 +227,7 @@ public sealed partial class SourceSession
 
     private void OnSwapDone(SwapDone done, TimeSpan now)
     {
-        if (done.Generation <= _generation) return;
+        if (done.Generation <= _generation || done.Generation <= _keptFrom) return;
         _claim = null;
         if (_swap is { Phase: SwapPhase.Permitted } && _swap.Id == done.Swap) _swap.PassedOnShadow(done, now);
         Lose(done.Generation, "the shadow runs the VM", now);

@@ -16,6 +16,8 @@ public static class ActionPlanner
         {
             return pending.Action.Kind switch
             {
+                VmActionKind.TakeoverConsent when HandBackPlanner.IsAsked(vm, pending) =>
+                    HandBackPlanner.AfterPromise(fleet, vm, pending, result),
                 VmActionKind.TakeoverConsent => TakeoverPlanner.AfterConsent(fleet, vm, pending, result, utcNow),
                 VmActionKind.SwapRehearsal => Finish(vm, pending, WithFleetChecks(fleet, vm, result)),
                 VmActionKind.Swap => WithAnnouncement(fleet, vm, pending, result) is { } whole
@@ -106,7 +108,7 @@ public static class ActionPlanner
     // for its time to be over.
     private static string? WhyLost(FleetState fleet, VmRecord vm, PendingAction pending)
     {
-        if (pending.Action.Kind == VmActionKind.TakeoverConsent) return null;
+        if (pending.Action.Kind == VmActionKind.TakeoverConsent) return HandBackPlanner.WhyLost(fleet, vm, pending);
         if (TakeoverPlanner.WhyOwnerIsOff(fleet, vm) is { } off) return off;
         bool moves = pending.Action.Kind is VmActionKind.Swap or VmActionKind.Takeover;
         if (!moves && vm.Primary != pending.Target) return $"the VM has moved from {pending.Target} to {vm.Primary}";

@@ -56,7 +56,7 @@ public static class FleetPlanner
             ?? ActionPlanner.Step(fleet, vm, utcNow)
             ?? ReturnPlanner.GiveBack(fleet, vm)
             ?? TakeoverPlanner.BeginAutomatic(fleet, vm, utcNow)
-            ?? TakeoverPlanner.HandBack(fleet, vm)
+            ?? HandBackPlanner.Ask(fleet, vm, utcNow)
             ?? SuspicionPlanner.Begin(fleet, vm, utcNow)
             ?? PlanShadow(fleet, vm, utcNow)
             ?? Unchanged(vm);

@@ -70,21 +70,6 @@ public static class TakeoverPlanner
     }
 
     /// <summary>
-    /// Hands the VM back to the host that ran it before, where it died on the one that won it since, which was never
-    /// known to run it (it has no shadow yet): the copy kept there is as good as what was won. Else null.
-    /// </summary>
-    internal static VmPlan? HandBack(FleetState fleet, VmRecord vm)
-    {
-        if (vm.Policy.Takeover != TakeoverMode.Automatic || vm.Power != DesiredPower.Running) return null;
-        if (vm.Action is not null || vm.Shadow is not null || WhyOwnerIsOff(fleet, vm) is not { } reason) return null;
-        HostId[] keepers = [.. ReturnPlanner.Keepers(fleet, vm, GuestState.Paused)];
-        if (keepers is not [var host, ..]) return null;
-        var next = Claimed(vm, host, $"hand-back-{vm.Ownership.Generation.Value}", out var claim);
-        string text = $"{host} gets the VM back, {next.Ownership.Generation}: {reason}";
-        return new VmPlan(next, [new PlannedEvent("fence.won", host, text)], Claim: claim);
-    }
-
-    /// <summary>
     /// Why the VM's owner does not run it and will not, by its agent's word under the newest generation; null: it does
     /// not say so.
     /// </summary>
@@ -157,9 +142,11 @@ public static class TakeoverPlanner
         };
     }
 
-    // A refused consent is not asked for again at once: the shadow says what it heard, and hears no less a moment
-    // later.
-    private static bool TriedLately(FleetState fleet, VmRecord vm) =>
+    /// <summary>
+    /// Whether a takeover or a hand-back was refused a moment ago. It is not asked for again at once: the shadow says
+    /// what it heard, and hears no less a moment later.
+    /// </summary>
+    internal static bool TriedLately(FleetState fleet, VmRecord vm) =>
         vm.History.Count > 0 && vm.History[^1] is { Result.Succeeded: false } last
         && last.Pending.Action.Kind is VmActionKind.TakeoverConsent or VmActionKind.Takeover
         && fleet.ActionAge(vm.Name, last.Pending.Action.Id) < Policy.FleetTimes.TakeoverRetry;

@@ -158,26 +158,6 @@ public sealed class TakeoverPlannerTests
         Assert.NotNull(fleet.Record().Shadow);
     }
 
-    [Fact]
-    public void A_VM_that_died_on_its_winner_goes_back_to_the_copy_that_was_kept()
-    {
-        var fleet = Won().Report("b", FleetBuilder.Primary(generation: 2, guest: GuestState.Dead)).Settle();
-        Assert.Equal((A, new Generation(3)), (fleet.Record().Primary, fleet.Record().Ownership.Generation));
-        Assert.Equal(A, fleet.Claims[^1].Claimant);
-    }
-
-    [Fact]
-    public void A_VM_goes_back_to_no_copy_that_is_older_or_while_its_winner_may_run_it()
-    {
-        var fleet = Won().Report("b", FleetBuilder.Shadow(generation: 2)).Settle();
-        Assert.Equal(B, fleet.Record().Primary);
-        fleet.Report("b", FleetBuilder.Shadow(generation: 1, epoch: 0)).Settle();
-        Assert.Equal(B, fleet.Record().Primary);
-        fleet.Report("a", FleetBuilder.Primary(generation: 0, guest: GuestState.Paused))
-            .Report("b", FleetBuilder.Primary(generation: 2, guest: GuestState.Dead)).Settle();
-        Assert.Equal(B, fleet.Record().Primary);
-    }
-
     // The shadow's host has won a swap's claim; the old primary keeps its copy, paused.
     private static FleetBuilder Won() => Pair(Automatic).Report("a", FleetBuilder.Primary(guest: GuestState.Paused))
         .Change(vm => vm.AfterFence(Fencing.Decide(vm.Ownership, new FenceClaim(new Generation(1), B, "swap"))))
