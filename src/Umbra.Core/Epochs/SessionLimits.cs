@@ -10,8 +10,14 @@ public static class SessionLimits
     /// </summary>
     public const int PagesPerStep = 1024;
 
-    /// <summary>Pages that the pause buffer holds: what a barrier copies beyond is encoded inside the pause.</summary>
-    public const int PausePages = 8192;
+    private const int PausePagesMax = 8192;
+
+    /// <summary>
+    /// Pages that the pause buffer of a guest with <paramref name="pageCount"/> holds, 16 to 32 MiB: what a barrier
+    /// copies beyond is encoded inside the pause. A smaller guest's agent may not take as much.
+    /// </summary>
+    public static int PausePages(long pageCount) =>
+        (int)Math.Min(pageCount, Math.Clamp(pageCount / 128, PausePagesMax / 2, PausePagesMax));
 
     /// <summary>Most pre-copy rounds before a barrier, beside those that a seed or resync needs.</summary>
     public const int RoundsMax = 4;

@@ -43,7 +43,7 @@ internal sealed class SourcePages
         int chunkPages = (int)Math.Min(guest.PageCount, SessionLimits.PagesPerStep);
         _chunkPages = new long[chunkPages];
         _chunk = GC.AllocateUninitializedArray<byte>(chunkPages * Sizes.Page);
-        int pausePages = (int)Math.Min(guest.PageCount, SessionLimits.PausePages);
+        int pausePages = SessionLimits.PausePages(guest.PageCount);
         _pausePages = new long[pausePages];
         _pauseBuffer = GC.AllocateUninitializedArray<byte>(pausePages * Sizes.Page);
     }
