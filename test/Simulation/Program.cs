@@ -40,7 +40,8 @@ internal static class Program
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{run.Done} seeds, {run.Failures.Count} failed, {run.Repeated} run twice, {run.Epochs} epochs, "
-            + $"{run.Swaps} swaps, {run.Moves} moves by suspicion, {run.Runs} shadows run, "
+            + $"{run.Swaps} swaps, {run.Moves} moves by suspicion in fleets and "
+            + $"{run.PairMoves} amid faults, {run.Runs} shadows run, "
             + $"{run.Lost} VMs lost or left to a person, {watch.Elapsed.TotalSeconds:0.0} s"));
         if (run.Failures.Count > 0) Console.WriteLine("replay: sim " + run.Failures[0].Replay);
         return run.Failures.Count == 0 ? 0 : 1;

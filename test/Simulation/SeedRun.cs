@@ -22,6 +22,9 @@ internal sealed class SeedRun
 
     public long Moves { get; private set; }
 
+    /// <summary>Moves by suspicion amid the faults of a pair.</summary>
+    public long PairMoves { get; private set; }
+
     public long Runs { get; private set; }
 
     public int Lost { get; private set; }
@@ -68,6 +71,7 @@ internal sealed class SeedRun
             Epochs += one.Result.Epochs;
             Swaps += one.Result.Swaps;
             Moves += one.Result.Moves;
+            PairMoves += one.Result.PairMoves;
             Runs += one.Result.Takeovers;
             if (one.Result.LostVm) Lost++;
             return Failures.Count < failuresMax;

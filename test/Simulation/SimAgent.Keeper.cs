@@ -99,6 +99,7 @@ internal sealed partial class SimAgent
                 GivenUp = shadow.GivenUp,
                 Generation = shadow.Store.Promised > status.Generation ? shadow.Store.Promised : status.Generation,
                 Sync = new SyncStatus { Acknowledged = shadow.Store.Committed },
+                Drift = _host.Part?.Peer is { } primary ? _world.DriftOf(primary, _host.Id) : null,
             };
         }
 

@@ -187,6 +187,7 @@ internal sealed partial class SimAgent : ISourceEffects, IShadowEffects
         MayCrash("Run");
         Assignment before = _host.Part!;
         // The record goes first: an agent that dies right after the VM began to run must be found running it.
+        _host.Tried = generation;
         _host.BecomeOwner(generation);
         MayCrash("Owner");
         bool fails = Stalls("Run") is not null || _world.GuestTrouble();

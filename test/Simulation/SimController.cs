@@ -17,6 +17,7 @@ internal sealed class SimController
     private readonly IReadOnlyList<SimHost> _hosts;
     private readonly SimClock _clock;
     private readonly Dictionary<HostId, ReportOrder> _orders = [];
+    private readonly Dictionary<HostId, string> _cordons = [];
     private FleetState _fleet = new();
     private VmRecord _kept;
     private TimeSpan _startedAt;
@@ -63,6 +64,7 @@ internal sealed class SimController
         if (!_orders[caller].Accept(heartbeat)) return AnswerFor(caller);
         HeartbeatAnswer answer = AnswerFor(caller);
         host.Report(_fleet.Now, heartbeat.Vms.ToDictionary(static vm => vm.Vm));
+        SuspicionPlanner.Note(_fleet, host, UtcNow);
         if (heartbeat.SeenRevision == answer.Revision)
         {
             foreach (VmPlan plan in ReportPlanner.Confirmed(_fleet, host, answer.Removed)) Keep(plan);
@@ -96,6 +98,15 @@ internal sealed class SimController
         return true;
     }
 
+    /// <summary>Whether nothing new is placed on the host, as the store has it.</summary>
+    public bool IsCordoned(HostId host) => _cordons.ContainsKey(host);
+
+    /// <summary>A person has repaired every host.</summary>
+    public void Uncordon()
+    {
+        foreach (HostId host in _cordons.Keys.ToList()) Cordon(host, null);
+    }
+
     /// <summary>What time brings: silences, timeouts, takeovers.</summary>
     public void Tick()
     {
@@ -117,7 +128,7 @@ internal sealed class SimController
                 new HostRecord
                 {
                     Name = host.Id, KeyFingerprint = host.Name, Joined = DateTimeOffset.UnixEpoch,
-                    Description = host.Description,
+                    Description = host.Description, Cordon = _cordons.GetValueOrDefault(host.Id),
                 },
                 _fleet.Now));
         }
@@ -132,7 +143,7 @@ internal sealed class SimController
         while (true)
         {
             VmPlan plan = FleetPlanner.Step(_fleet, _kept, UtcNow);
-            if (ReferenceEquals(plan.Vm, _kept)) return;
+            if (plan.ChangesNothingOf(_kept)) return;
             Keep(plan);
             if (_world.Bug == PlantedBug.KeeperNotAsked) TakeAsPromised();
         }
@@ -153,6 +164,7 @@ internal sealed class SimController
         foreach (PlannedEvent planned in plan.Events)
             _world.Trace($"controller: {planned.Kind} {planned.Host}: {planned.Text}");
         if (plan.Claim is { } claim && claim.Claimant != before.Primary) _world.CheckIsOff(before.Primary);
+        if (plan.Cordon is { } cordon) Cordon(cordon.Host, cordon.Reason);
         _kept = plan.Vm;
         _fleet.Put(_kept);
         if (_kept.Ownership != before.Ownership)
@@ -163,6 +175,14 @@ internal sealed class SimController
 
         if (_kept.History.Count > 0 && (before.History.Count == 0 || before.History[^1] != _kept.History[^1]))
             _world.Finished(_kept.History[^1]);
+    }
+
+    private void Cordon(HostId name, string? reason)
+    {
+        if (reason is null) _cordons.Remove(name);
+        else _cordons[name] = reason;
+        HostState host = _fleet.Host(name)!;
+        host.Record = host.Record with { Cordon = reason };
     }
 
     private HeartbeatAnswer AnswerFor(HostId host)

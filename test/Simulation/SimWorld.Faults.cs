@@ -300,6 +300,7 @@ internal sealed partial class SimWorld
     {
         Trace("nothing goes wrong any more");
         Faulty = false;
+        Controller.Uncordon();
         Controller.Restart();
         foreach (SimHost host in _hosts)
         {

@@ -17,9 +17,10 @@ namespace Umbra.Simulation;
 /// <param name="Takeovers">Shadows that came to run the VM.</param>
 /// <param name="LostVm">Whether the VM was lost, as it may be when all its hosts fail.</param>
 /// <param name="Moves">VMs moved in the seed's fleet.</param>
+/// <param name="PairMoves">Moves of the seed's pair by suspicion.</param>
 internal sealed record SimResult(
     ulong Seed, string? Failure, ulong Digest, int Epochs, int Swaps, int Takeovers, bool LostVm,
-    int Moves = 0)
+    int Moves = 0, int PairMoves = 0)
 {
     /// <summary>Begins what went wrong in a fleet, not in a pair.</summary>
     public const string InFleet = "fleet, ";
@@ -118,7 +119,7 @@ internal sealed partial class SimWorld
         return new SimResult(
             Seed, failure, _digest, _epochs,
             _results.Values.Count(r => r.Succeeded && r.Id.StartsWith("swap", StringComparison.Ordinal)), _runs,
-            _lost);
+            _lost, PairMoves: Moves);
     }
 
     public void At(TimeSpan at, Action action) => _events.Enqueue(action, (at < Now ? Now : at, _order++));
@@ -175,6 +176,7 @@ internal sealed partial class SimWorld
     {
         Trace($"controller: {action.Pending.Action.Id} has ended, {action.Result.Succeeded}: {action.Result.Detail}");
         _results[action.Result.Id] = action.Result;
+        CheckMoved(action);
     }
 
     /// <summary>
@@ -260,6 +262,7 @@ internal sealed partial class SimWorld
         CopyStep();
         ControllerStep();
         PlanFaults();
+        PlanSuspicion();
     }
 
     private ModelGuest NewGuest(SimHost host, IEnumerable<string> disks) => new(

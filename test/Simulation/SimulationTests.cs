@@ -18,6 +18,7 @@ public sealed class SimulationTests
         Assert.Equal(Seeds, run.Done);
         Assert.True(run.Repeated > 0 && run.Epochs > Seeds && run.Swaps > Seeds, "the simulation did something");
         Assert.True(run.Moves > Seeds / SeedRun.FleetOneIn, "fleets moved VMs on suspicion");
+        Assert.True(run.PairMoves > Seeds / SimWorld.SuspicionOneIn / 8, "pairs were moved on suspicion amid faults");
     }
 
     [Theory]
