@@ -39,6 +39,9 @@ internal sealed class FakeAgent : IDisposable
 
     public long Seen { get; set; }
 
+    /// <summary>Results that its heartbeats bring.</summary>
+    public IReadOnlyList<Examination> Examinations { get; set; } = [];
+
     public static async Task<FakeAgent> JoinAsync(JoinToken token, string name, string? rack = null)
     {
         using var stranger = new ApiClient(token.Url, null);
@@ -60,6 +63,7 @@ internal sealed class FakeAgent : IDisposable
     public AgentHeartbeat Heartbeat(params VmStatus[] vms) => new()
     {
         Host = Host, Instance = Instance, Sequence = ++_sequence, SeenRevision = Seen, Vms = vms,
+        Examinations = Examinations,
     };
 
     /// <summary>Reports and takes in what it is told.</summary>

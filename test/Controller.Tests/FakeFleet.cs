@@ -6,7 +6,7 @@ namespace Umbra.Controller.Tests;
 
 /// <summary>
 /// Agents that do what they are told: VMs run, shadows hold epoch 7, swaps are fenced by the shadow's agent, takeovers
-/// are consented to. Each has a loop of its own, as real ones do.
+/// are consented to, and an examination finds a disk that answers in 5 ms. Each has a loop of its own, as real ones do.
 /// </summary>
 internal sealed class FakeFleet : IAsyncDisposable
 {
@@ -64,6 +64,7 @@ internal sealed class FakeFleet : IAsyncDisposable
             try
             {
                 foreach (var assignment in told.Assignments) await ActAsync(agent, assignment, results);
+                agent.Examinations = [.. told.Examinations.Select(Found)];
                 told = await agent.BeatAsync([.. told.Assignments.Select(a => Status(a, results))]);
             }
             catch (Exception exception) when (exception is HttpRequestException or ObjectDisposedException)
@@ -121,6 +122,9 @@ internal sealed class FakeFleet : IAsyncDisposable
         },
         Protection = assignment.Peer is null ? ProtectionState.Unprotected : ProtectionState.Protected,
         Reason = "as told",
+        Place = assignment.Role == VmRole.Primary
+            ? new VmPlace { Cpus = "0", Nodes = "0", Directory = "/srv" }
+            : null,
         Lease = assignment is { Role: VmRole.Primary, Peer: not null, Policy.Takeover: TakeoverMode.Automatic }
             ? assignment.Policy.Lease
             : null,
@@ -131,6 +135,12 @@ internal sealed class FakeFleet : IAsyncDisposable
         Results = assignment.Action is { } action && results.TryGetValue(action.Id, out var result)
             ? [result]
             : _announced.TryGetValue(assignment.Vm.Name, out var announced) ? [announced] : [],
+    };
+
+    private static Examination Found(ExaminationRequest request) => new()
+    {
+        Id = request.Id, Began = DateTimeOffset.UtcNow, Ended = DateTimeOffset.UtcNow,
+        Kpis = [new ExaminedKpi { Kpi = "disk.latency", Looks = 10, Low = 4, Median = 5, High = 6 }],
     };
 
     private static PhaseTime Phase(string name, int start, int duration) =>

@@ -14,6 +14,7 @@ public sealed class FrozenStoreTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
+    [InlineData(3)]
     public void A_store_of_an_earlier_version_is_read_whole(int version)
     {
         using var directory = new TemporaryDirectory();
@@ -42,7 +43,7 @@ public sealed class FrozenStoreTests
 
         Assert.Equal("vm.created", Assert.Single(store.ReadEvents(0, 10).Events).Kind);
         Assert.Equal(TokenUse.Accepted, store.UseToken("abcd", DateTimeOffset.UnixEpoch, take: false));
-        Assert.Equal(version - 1, store.ReadDiagnoses().Count);
+        Assert.Equal(version < 2 ? 0 : 1, store.ReadDiagnoses().Count);
         Assert.True(store.Commit(new FleetChange { Diagnoses = [.. store.ReadDiagnoses()] }));
     }
 
@@ -59,6 +60,27 @@ public sealed class FrozenStoreTests
             ("sda", ComponentFamily.Drive, 0.8),
             (diagnosis.Suspect!.Component, diagnosis.Suspect.Family, diagnosis.Suspect.Confidence));
         Assert.Equal(TimeSpan.FromSeconds(1), Assert.Single(diagnosis.History).Ago);
+    }
+
+    [Fact]
+    public void An_examination_of_version_3_is_read_as_it_was_meant()
+    {
+        using var directory = new TemporaryDirectory();
+        string path = directory.File("fleet.db");
+        Make(path, File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Frozen", "fleet-3.sql")));
+        using var store = new SqliteFleetStore(path);
+        var diagnosis = Assert.Single(store.ReadDiagnoses());
+        Assert.Equal(DiagnosisState.Examining, diagnosis.State);
+        Assert.Equal(new VmPlace { Cpus = "0-3,8", Nodes = "0", Directory = "/srv/images" }, diagnosis.Place);
+        Assert.Equal(
+            [(TimeSpan.FromSeconds(2), 4.5f, 0.5f)],
+            diagnosis.KpiSeries!.Of("disk.latency").Select(one => (one.Ago, one.Primary!.Value, one.Shadow!.Value)));
+        Assert.Null(Assert.Single(diagnosis.KpiSeries.Of("disk.flush")).Primary);
+        Assert.Equal((10, 4.5), (diagnosis.Examination!.Kpis[0].Looks, diagnosis.Examination.Kpis[0].Median));
+        Assert.Equal((0, "the disk has not answered"),
+            (diagnosis.Examination.Kpis[1].Looks, diagnosis.Examination.Kpis[1].Reason));
+        Assert.Equal(EmptyHostFinding.StillWorse, Assert.Single(diagnosis.Comparisons).Finding);
+        Assert.StartsWith("mc0 scrubs", diagnosis.MemoryScrub, StringComparison.Ordinal);
     }
 
     private static void Make(string path, string script)

@@ -71,7 +71,7 @@ internal static class DiagnosisCommands
             ("suspect", record.Suspect is { } suspect
                 ? $"{suspect.Component} ({Text.Word(suspect.Family)}), confidence {Text.Percent(suspect.Confidence)}"
                 : "none"),
-            ("memory scrub", record.MemoryScrub), ("next step", record.NextStep),
+            ("without the VM", Examined(record)), ("memory scrub", record.MemoryScrub), ("next step", record.NextStep),
         };
         var candidates = Text.Table("PART", "FAMILY", "CONFIDENCE", "REASON");
         foreach (var candidate in record.Candidates)
@@ -81,8 +81,23 @@ internal static class DiagnosisCommands
                 candidate.Reason);
         }
 
+        var compared = Text.Table("KPI", "USUAL", "IN THE DRIFT", "WITHOUT THE VM", "READING");
+        foreach (var kpi in record.Comparisons)
+        {
+            compared.Row(
+                kpi.Kpi, EmptyHostRule.Text(kpi.Usual, kpi.Kpi), EmptyHostRule.Text(kpi.During, kpi.Kpi),
+                EmptyHostRule.Text(kpi.After, kpi.Kpi), kpi.Reading);
+        }
+
         var evidence = Text.Table("TIME", "SOURCE", "EVIDENCE");
         foreach (var seen in record.Evidence) evidence.Row(seen.Time.ToString("u"), seen.Source, seen.Text);
-        return new Rows(new List<IRenderable> { Text.Facts(facts), candidates, evidence });
+        return new Rows(new List<IRenderable> { Text.Facts(facts), candidates, compared, evidence });
     }
+
+    private static string Examined(DiagnosisRecord record) => record.State switch
+    {
+        DiagnosisState.Swapping => "the VM has not left yet",
+        DiagnosisState.Examining when record.Examination is null => "the host is being examined",
+        _ => DiagnosisMarkdown.Examined(record) is { Length: > 0 } told ? told : "not examined",
+    };
 }

@@ -125,6 +125,9 @@ public sealed partial class FleetService
         if (heartbeat.Vms.DistinctBy(static vm => vm.Vm).Count() != heartbeat.Vms.Count)
             return Problems.Invalid("a heartbeat names each VM once");
         if (heartbeat.Health is { } health && WhyInvalid(health) is { } unfit) return unfit;
+        if (WhyInvalid(heartbeat.Examinations) is { } unlikely) return unlikely;
+        if (heartbeat.Vms.Any(static vm => vm.Place is { } place && !place.IsWithinLimits()))
+            return Problems.Invalid("where a VM runs is told by short lists of CPUs and nodes, and a path");
         string[] words = [host.Rack, host.PowerFeed, host.NetworkSegment, host.PairEndpoint, heartbeat.Instance];
         if (words.Any(static word => word.Length is 0 or > 255))
             return Problems.Invalid("rack, power feed, network segment, endpoint and instance have 1-255 characters");
@@ -145,6 +148,7 @@ public sealed partial class FleetService
         var changed = Expendable(caller);
         host.Report(_fleet.Now, heartbeat.Vms.ToDictionary(static vm => vm.Vm));
         SuspicionPlanner.Note(_fleet, host, _time.GetUtcNow());
+        _fleet.Kpis.Note(_fleet, host);
         // What primary, shadow and the hosts of old copies say decides what these are told.
         changed.SymmetricExceptWith(Expendable(caller));
         foreach (var copy in changed) Touch(_fleet.Vm(copy.Vm));
@@ -154,6 +158,7 @@ public sealed partial class FleetService
         Record([.. session.NewEvents(heartbeat.Events).Select(entry => FromAgent(entry, caller))]);
         foreach (var vm in _fleet.VmsOn(caller)) _unsettled.Add(vm.Name);
         Settle();
+        Examine(caller, heartbeat.Examinations);
     }
 
     // The old copies that may go, of the VMs that the host has to do with.

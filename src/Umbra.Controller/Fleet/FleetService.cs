@@ -5,6 +5,7 @@ using Umbra.Controller.Security;
 using Umbra.Controller.Store;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Diagnosis;
 using Umbra.Core.Placement;
 
 namespace Umbra.Controller.Fleet;
@@ -71,6 +72,7 @@ public sealed partial class FleetService : IDisposable
                 WatchHosts();
                 foreach (var vm in _fleet.Vms) _unsettled.Add(vm.Name);
                 Settle();
+                Examine(null, []);
             }
             catch (Exception exception)
             {
@@ -222,7 +224,10 @@ public sealed partial class FleetService : IDisposable
     private HeartbeatAnswer Compute(HostId host)
     {
         var (assignments, removed) = AssignmentPlanner.For(_fleet, host);
-        var answer = new HeartbeatAnswer(AssignmentPlanner.ChangesOf(_fleet, host), assignments, removed);
+        var answer = new HeartbeatAnswer(AssignmentPlanner.ChangesOf(_fleet, host), assignments, removed)
+        {
+            Examinations = DiagnosisPlanner.RequestsTo(host, _diagnoses.Values.Select(static open => open.Record)),
+        };
         byte[] digest = SHA256.HashData(FleetJson.Serialize(answer));
         long revision = BinaryPrimitives.ReadInt64LittleEndian(digest) & long.MaxValue;
         return answer with { Revision = Math.Max(1, revision) };

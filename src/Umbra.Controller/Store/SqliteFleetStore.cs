@@ -15,7 +15,7 @@ namespace Umbra.Controller.Store;
 public sealed class SqliteFleetStore : IFleetStore
 {
     /// <summary>Version of the tables, in <c>PRAGMA user_version</c>.</summary>
-    public const int SchemaVersion = 2;
+    public const int SchemaVersion = 3;
 
     /// <summary>Events kept; the oldest go first.</summary>
     public const int EventsMax = 100_000;
@@ -43,6 +43,7 @@ public sealed class SqliteFleetStore : IFleetStore
         CREATE TABLE diagnoses (
             number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
         """,
+        "-- A diagnosis may be 'examining', which earlier controllers cannot read.",
     ];
 
     private readonly Lock _lock = new();

@@ -33,10 +33,13 @@ public sealed record AgentHeartbeat
 
     /// <summary>Its hardware, when there is news of it or none was told for some time; null: as told last.</summary>
     public HostHealth? Health { get; init; }
+
+    /// <summary>Results of the examinations that it is asked for; at most as many as it is asked for at once.</summary>
+    public IReadOnlyList<Examination> Examinations { get; init; } = [];
 }
 
 /// <summary>The controller's answer: the whole desired state of the host.</summary>
-/// <param name="Revision">Changes whenever the assignments do.</param>
+/// <param name="Revision">Changes whenever anything else here does.</param>
 /// <param name="Assignments">
 /// All of them. A VM of which the agent has something and that is not here: see Removed.
 /// </param>
@@ -45,7 +48,11 @@ public sealed record AgentHeartbeat
 /// nothing by forgetting.
 /// </param>
 public sealed record HeartbeatAnswer(
-    long Revision, IReadOnlyList<Assignment> Assignments, IReadOnlyList<VmId> Removed);
+    long Revision, IReadOnlyList<Assignment> Assignments, IReadOnlyList<VmId> Removed)
+{
+    /// <summary>Examinations to make; a result for one that is not named here any more is not needed.</summary>
+    public IReadOnlyList<ExaminationRequest> Examinations { get; init; } = [];
+}
 
 /// <summary>POST <c>/agent/v1/fence</c>: claims a VM's next generation for the calling host.</summary>
 public sealed record FenceRequest(VmId Vm, FenceClaim Claim, string Cause);

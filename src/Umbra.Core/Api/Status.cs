@@ -94,6 +94,9 @@ public sealed record VmStatus
     /// <summary>QEMU's process id; 0: none.</summary>
     public int ProcessId { get; init; }
 
+    /// <summary>Where it runs; from the primary's agent alone, null before it has looked.</summary>
+    public VmPlace? Place { get; init; }
+
     /// <summary>The replication's figures; zeros before the first epoch.</summary>
     public SyncStatus Sync { get; init; } = new();
 

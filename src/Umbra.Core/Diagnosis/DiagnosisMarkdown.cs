@@ -25,12 +25,16 @@ public static class DiagnosisMarkdown
             }));
         Table(text, "Evidence", ["time", "source", "what"],
             record.Evidence.Select(static e => new[] { Time(e.Time), e.Source, e.Text }));
+        Table(text, "The host after the VM had left", ["KPI", "usual", "in the drift", "now", "looks", "reading"],
+            record.Comparisons.Select(one => Compared(one, record.Examination)));
+        if (Examined(record) is { Length: > 0 } examined) Line(text, Escape(examined));
         Table(text, "Drift at the decision", ["KPI", "score", "against", "form", "onset", "change"],
             (record.Drift?.Kpis ?? []).Select(static k => new[]
             {
                 k.Kpi, Number(k.Score), $"{k.Side}", k.Form is { } form ? $"{form}" : "-", Time(k.Onset),
                 string.Create(CultureInfo.InvariantCulture, $"{k.Change * 100:+0.#;-0.#;0} %"),
             }));
+        KpiCourse.Write(record, (columns, rows) => Table(text, "KPIs before the decision", columns, rows));
         Table(text, "Suspicion before the decision", ["seconds before", "old host", "new host"],
             Thinned(record.History).Select(static m => new[]
             {
@@ -47,6 +51,22 @@ public static class DiagnosisMarkdown
             record.Readers.Select(static r => new[] { r.Name, $"{r.State}", r.Reason }));
         Line(text, $"Memory scrub: {Escape(record.MemoryScrub)}.");
         return text.ToString().TrimEnd() + "\n";
+    }
+
+    /// <summary>How the examination went, or why there was none; empty: it is not over.</summary>
+    public static string Examined(DiagnosisRecord record) => record.Examination is { } done
+        ? $"Canaries run from {Time(done.Began)} to {Time(done.Ended)}; other VMs and shadows on {record.OldHost} "
+            + $"then: {done.OthersThere}."
+        : record.ExaminationReason == "" ? "" : $"The canaries were not run again: {record.ExaminationReason}.";
+
+    private static string[] Compared(KpiComparison one, Examination? examination)
+    {
+        var found = examination?.Kpis.FirstOrDefault(kpi => kpi.Kpi == one.Kpi);
+        return
+        [
+            one.Kpi, EmptyHostRule.Text(one.Usual, one.Kpi), EmptyHostRule.Text(one.During, one.Kpi),
+            EmptyHostRule.Text(one.After, one.Kpi), $"{found?.Looks ?? 0}", one.Reading,
+        ];
     }
 
     private static string Conclusion(DiagnosisRecord record) => record.Suspect is { } suspect

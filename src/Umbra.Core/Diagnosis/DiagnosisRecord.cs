@@ -78,7 +78,27 @@ public sealed record DiagnosisRecord
     /// <summary>What the readers of the old host could see: one that is blind told of nothing.</summary>
     public IReadOnlyList<ReaderStatus> Readers { get; init; } = [];
 
-    /// <summary>Results of a memory scrub: no agent makes one yet.</summary>
+    /// <summary>Where the VM ran on the old host; null: its agent had not told.</summary>
+    public VmPlace? Place { get; init; }
+
+    /// <summary>The hardware KPIs of both sides in the last minutes before the decision; null: none was told.</summary>
+    public KpiSeries? KpiSeries { get; init; }
+
+    /// <summary>What the old host's canaries found after the VM had left; null: see the reason.</summary>
+    public Examination? Examination { get; init; }
+
+    /// <summary>
+    /// Why there is no <see cref="Examination"/>, for people; empty while there may be one yet, or when there is.
+    /// </summary>
+    public string ExaminationReason { get; init; } = "";
+
+    /// <summary>The canaries' values against those before; empty without an examination.</summary>
+    public IReadOnlyList<KpiComparison> Comparisons { get; init; } = [];
+
+    /// <summary>
+    /// What the kernel of the old host says of its memory's scrubbing and errors; <c>not available</c> with the reason
+    /// where it says nothing.
+    /// </summary>
     public string MemoryScrub { get; init; } = "not available";
 
     /// <summary>The part that is suspected; null: none.</summary>

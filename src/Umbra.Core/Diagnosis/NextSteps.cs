@@ -6,8 +6,23 @@ namespace Umbra.Core.Diagnosis;
 /// <summary>What a person should do about a suspected part, in words.</summary>
 public static class NextSteps
 {
-    /// <summary>The step for the suspect; null: nothing speaks against any part.</summary>
-    public static string For(SuspectCandidate? suspect, HostId host)
+    /// <summary>The step for the suspect.</summary>
+    /// <param name="suspect">The suspect; null: nothing speaks against any part.</param>
+    /// <param name="host">The host.</param>
+    /// <param name="after">What the canaries said after the VM had left.</param>
+    public static string For(SuspectCandidate? suspect, HostId host, IReadOnlyList<KpiComparison> after)
+    {
+        string healed = after.Any(one => IsOf(one, suspect, EmptyHostFinding.AsUsual))
+            && !after.Any(one => IsOf(one, suspect, EmptyHostFinding.StillWorse))
+            ? "It is as usual again without the VM: look first at what the VM and its neighbours asked of the host. "
+            : "";
+        return healed + Of(suspect, host);
+    }
+
+    private static bool IsOf(KpiComparison one, SuspectCandidate? suspect, EmptyHostFinding finding) =>
+        one.Drifted && one.Finding == finding && SuspectRanking.FamilyOf(one.Kpi) == suspect?.Family;
+
+    private static string Of(SuspectCandidate? suspect, HostId host)
     {
         string after = $"When it is well, let the host be used again: umbra host uncordon {host}.";
         return suspect is null

@@ -12,7 +12,9 @@ namespace Umbra.Core.Diagnosis;
 /// </summary>
 /// <remarks>
 /// The weights are stated, not learnt, as are those of <see cref="HealthCorrelation"/>: a drift verdict weighs as much
-/// as two fresh warnings, and against everything stands the cause that nobody sees.
+/// as two fresh warnings, and against everything stands the cause that nobody sees. A drift that the canaries see again
+/// on the host without the VM is seen twice and counts so; one that they see no more counts half, for it may have been
+/// load. What is not measured again, as the network, counts as it did.
 /// </remarks>
 public static class SuspectRanking
 {
@@ -25,19 +27,28 @@ public static class SuspectRanking
     /// <summary>What an event counts that explains none of the KPIs that drift.</summary>
     public const double UnmatchedShare = 0.25;
 
+    /// <summary>By so much the weight of a drift rises that is there without the VM too.</summary>
+    public const double StillWorseFactor = 2;
+
+    /// <summary>And falls of one that is gone with the VM.</summary>
+    public const double AsUsualFactor = 0.5;
+
     /// <summary>Drift that began so much later than the first counts half: it rather is a consequence.</summary>
     public static readonly TimeSpan OnsetHalfLife = TimeSpan.FromMinutes(2);
 
     /// <summary>The candidates, the first being the suspect; empty: nothing speaks against any part.</summary>
     /// <param name="drift">Drift of the pair; null: none is known.</param>
     /// <param name="events">Health events of the suspected host.</param>
-    /// <param name="now">UTC, from which events are aged.</param>
+    /// <param name="now">UTC, from which events are aged; later ones are fresh.</param>
+    /// <param name="after">What the canaries said after the VM had left; null: they were not run again.</param>
     public static IReadOnlyList<SuspectCandidate> Rank(
-        DriftStatus? drift, IReadOnlyList<HealthEvent> events, DateTimeOffset now)
+        DriftStatus? drift, IReadOnlyList<HealthEvent> events, DateTimeOffset now,
+        IReadOnlyList<KpiComparison>? after = null)
     {
         KpiDrift[] against = [.. Against(drift)];
+        var findings = (after ?? []).ToDictionary(static one => one.Kpi, static one => one.Finding);
         var weighed = Enum.GetValues<ComponentFamily>()
-            .Select(family => Weigh(family, against, events, now))
+            .Select(family => Weigh(family, against, findings, events, now))
             .Where(static entry => entry.Weight > 0)
             .OrderByDescending(static entry => entry.Weight).ThenBy(static entry => entry.Candidate.Family).ToList();
         double total = weighed.Sum(static entry => entry.Weight) + HealthCorrelation.UnknownCauseWeight;
@@ -60,7 +71,8 @@ public static class SuspectRanking
     };
 
     private static (SuspectCandidate Candidate, double Weight) Weigh(
-        ComponentFamily family, KpiDrift[] against, IReadOnlyList<HealthEvent> events, DateTimeOffset now)
+        ComponentFamily family, KpiDrift[] against, Dictionary<string, EmptyHostFinding> findings,
+        IReadOnlyList<HealthEvent> events, DateTimeOffset now)
     {
         KpiDrift[] own = [.. against.Where(kpi => FamilyOf(kpi.Kpi) == family)];
         var parts = events.Where(entry => FamilyOf(entry.Kind) == family)
@@ -75,13 +87,14 @@ public static class SuspectRanking
         var heaviest = parts.Count > 0 ? parts[0].Events[0] : null;
         string[] reasons =
         [
-            .. own.Select(static kpi => kpi.Explanation == "" ? $"{kpi.Kpi} drifts" : kpi.Explanation),
+            .. own.Select(kpi =>
+                (kpi.Explanation == "" ? $"{kpi.Kpi} drifts" : kpi.Explanation) + WordOf(kpi, findings)),
             .. parts.Select(static part => $"{part.Events[0].Component}: {part.Events[0].Message}"),
         ];
         var candidate = new SuspectCandidate(
             family, heaviest?.Kind ?? KindOf(family), heaviest?.Component ?? WordOf(family), 0,
             own.Min(static kpi => kpi.Onset), string.Join("; ", reasons));
-        double drift = own.Select(kpi => Strength(kpi, against)).DefaultIfEmpty(0).Max();
+        double drift = own.Select(kpi => Strength(kpi, against) * FactorOf(kpi, findings)).DefaultIfEmpty(0).Max();
         return (candidate, (DriftWeight * drift) + parts.Sum(static part => part.Weight));
     }
 
@@ -93,6 +106,22 @@ public static class SuspectRanking
         return Math.Min(kpi.Score, ScoreMax) * Math.Pow(2, -halves);
     }
 
+    private static double FactorOf(KpiDrift kpi, Dictionary<string, EmptyHostFinding> findings) =>
+        findings.GetValueOrDefault(kpi.Kpi) switch
+        {
+            EmptyHostFinding.StillWorse => StillWorseFactor,
+            EmptyHostFinding.AsUsual => AsUsualFactor,
+            _ => 1,
+        };
+
+    private static string WordOf(KpiDrift kpi, Dictionary<string, EmptyHostFinding> findings) =>
+        findings.GetValueOrDefault(kpi.Kpi) switch
+        {
+            EmptyHostFinding.StillWorse => " (still so without the VM)",
+            EmptyHostFinding.AsUsual => " (not so any more without the VM)",
+            _ => "",
+        };
+
     private static double WeightOf(HealthEvent entry, KpiDrift[] against, DateTimeOffset now)
     {
         double match = against.Length == 0
@@ -101,7 +130,8 @@ public static class SuspectRanking
         return match * HealthCorrelation.WeightOf(entry, now);
     }
 
-    private static ComponentFamily FamilyOf(string kpi) => kpi.Split('.', 2)[0] switch
+    /// <summary>The family that a KPI speaks of.</summary>
+    internal static ComponentFamily FamilyOf(string kpi) => kpi.Split('.', 2)[0] switch
     {
         "memory" => ComponentFamily.Memory,
         "disk" => ComponentFamily.Drive,

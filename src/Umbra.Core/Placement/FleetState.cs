@@ -1,6 +1,7 @@
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Decisions;
+using Umbra.Core.Diagnosis;
 
 namespace Umbra.Core.Placement;
 
@@ -25,6 +26,9 @@ public sealed class FleetState
 
     /// <summary>What is remembered of suspicions and decisions.</summary>
     public SuspicionBook Suspicions { get; } = new();
+
+    /// <summary>The last KPIs of the VMs' pairs.</summary>
+    public KpiBook Kpis { get; } = new();
 
     /// <summary>Swaps by suspicion that are under way.</summary>
     public int SuspectSwaps { get; private set; }
@@ -85,6 +89,7 @@ public sealed class FleetState
         Unindex(name);
         _lastActions.Remove(name);
         Suspicions.Forget(name);
+        Kpis.Forget(name);
     }
 
     /// <summary>Forgets the host.</summary>

@@ -36,6 +36,27 @@ public sealed class FleetJsonTests
     }
 
     [Fact]
+    public void The_forms_of_an_examination_and_of_the_request_for_it_are_frozen()
+    {
+        var request = new ExaminationRequest("d1", new VmId("v"), new VmPlace
+        {
+            Cpus = "0-3,8", Nodes = "0", Directory = "/srv",
+        });
+        const string Request = """
+            {"id":"d1","vm":"v","place":{"cpus":"0-3,8","nodes":"0","directory":"/srv"}}
+            """;
+        Assert.Equal(Request, FleetJson.SerializeToText(request));
+        Assert.Equal(request, Parse<ExaminationRequest>(Request));
+        string result = """
+            {"id":"d1","began":"2026-01-02T03:04:05+00:00","ended":"2026-01-02T03:04:14+00:00","othersThere":1,
+            "kpis":[{"kpi":"disk.flush","looks":9,"low":1.5,"median":2,"high":3,"reason":"r"}],"memory":"m"}
+            """.Replace("\n", "", StringComparison.Ordinal);
+        Assert.Equal(result, FleetJson.SerializeToText(Parse<Examination>(result)!));
+        Assert.Null(Parse<Examination>("""{"id":"d1","began":"2026-01-02","ended":"2026-01-02","kpis":null}"""));
+        Assert.Empty(Parse<HeartbeatAnswer>("""{"revision":1,"assignments":[],"removed":[]}""")!.Examinations);
+    }
+
+    [Fact]
     public void What_a_peer_leaves_out_has_its_default()
     {
         var policy = FleetJson.TryDeserialize<ProtectionPolicy>("{}"u8, out _);

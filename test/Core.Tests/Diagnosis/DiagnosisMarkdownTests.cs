@@ -26,6 +26,33 @@ public sealed class DiagnosisMarkdownTests
     }
 
     [Fact]
+    public void The_host_without_the_VM_is_told_of_in_numbers_or_with_the_reason_why_not()
+    {
+        Assert.Contains("## The host after the VM had left\n\nNone.\n", DiagnosisMarkdown.Of(Record()));
+        var record = Record() with
+        {
+            Examination = new Examination
+            {
+                Id = "suspect-1-1", Began = Now, Ended = Now.AddSeconds(9), OthersThere = 2,
+                Kpis = [new ExaminedKpi { Kpi = KpiNames.CpuWork, Looks = 10, Median = 1234.5 }],
+            },
+            Comparisons =
+            [
+                new KpiComparison
+                {
+                    Kpi = KpiNames.CpuWork, Usual = new UsualRange(99.25, 100, 120.6), After = 1234.5,
+                    Finding = EmptyHostFinding.StillWorse, Reading = "worse | so",
+                },
+            ],
+        };
+        string text = DiagnosisMarkdown.Of(record);
+        Assert.Contains("| cpu.work | 99.25 to 121 ns | - | 1234 ns | 10 | worse \\| so |", text);
+        Assert.Contains("to 2026-11-01 10:00:09Z; other VMs and shadows on a then: 2.", text);
+        record = Record() with { ExaminationReason = "a is silent" };
+        Assert.Contains("\n\nThe canaries were not run again: a is silent.\n", DiagnosisMarkdown.Of(record));
+    }
+
+    [Fact]
     public void What_sensors_say_neither_ends_the_table_nor_becomes_markup()
     {
         var record = Record() with { Reason = "a | b\n# c <img> `d`" };
@@ -51,7 +78,7 @@ public sealed class DiagnosisMarkdownTests
             Id = "suspect-1-1", Vm = new VmId("v"), OldHost = new HostId("a"), NewHost = new HostId("b"),
             State = DiagnosisState.Completed, Decided = Now, Reason = "it drifts", Candidates = candidates,
             Evidence = [new DiagnosisEvidence(Now.AddMinutes(-1), "drift", "disk.latency is up")], Drift = drift,
-            NextStep = NextSteps.For(candidates[0], new HostId("a")),
+            NextStep = NextSteps.For(candidates[0], new HostId("a"), []),
         };
     }
 }
