@@ -1,6 +1,7 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
+using Umbra.Agent.Examining;
 using Umbra.Agent.Guarding;
 using Umbra.Agent.Health;
 using Umbra.Agent.Links;
@@ -81,7 +82,15 @@ public static class AgentProcess
             options.Name, options.Health.Readers(), TimeProvider.System, services.ReportHealth);
         health.Start();
         var post = new HealthPost(health, TimeProvider.System);
-        await new HeartbeatLoop(controller, host, fleet, post, services.Events, log).RunAsync(stop);
+        await using var examiner = new Examiner(new ExaminedHost(options.Name, paths, services.Canaries)
+        {
+            Root = options.Health.Root,
+            IsGone = fleet.IsGone,
+            CountHere = fleet.CountHere,
+            Changed = fleet.UrgentChange,
+            Complain = text => services.Report("agent.examination-trouble", null, text),
+        });
+        await new HeartbeatLoop(controller, host, fleet, post, examiner, services.Events, log).RunAsync(stop);
     }
 
     private static async Task<HostIdentity> IdentifyAsync(

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Umbra.Agent.Examining;
 using Umbra.Agent.Health;
 using Umbra.Agent.Links;
 using Umbra.Core.Api;
@@ -12,7 +13,8 @@ namespace Umbra.Agent;
 /// for a pair to keep syncing.
 /// </summary>
 internal sealed class HeartbeatLoop(
-    ControllerClient controller, HostDescription host, VmFleet fleet, HealthPost health, EventLog events, ILogger log)
+    ControllerClient controller, HostDescription host, VmFleet fleet, HealthPost health, Examiner examiner,
+    EventLog events, ILogger log)
 {
     /// <summary>Pause after a heartbeat that failed.</summary>
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
@@ -47,6 +49,7 @@ internal sealed class HeartbeatLoop(
             Vms = fleet.Statuses(out Task change),
             Events = news,
             Health = health.Due(),
+            Examinations = examiner.Results,
         };
         TimeSpan sentAt = BootClock.Now;
         using var abandon = CancellationTokenSource.CreateLinkedTokenSource(stop);
@@ -63,6 +66,7 @@ internal sealed class HeartbeatLoop(
             if (heartbeat.Health is not null) health.Sent();
             _revision = answer.Revision;
             fleet.ControllerAnswered(answer, sentAt);
+            examiner.Asked(answer.Examinations);
             return true;
         }
         catch (OperationCanceledException)

@@ -40,6 +40,15 @@ internal sealed class VmFleet(Func<VmId, VmFleet, VmKeeper> makeKeeper) : IAsync
         }
     }
 
+    /// <summary>Whether no process of the VM is here.</summary>
+    public bool IsGone(VmId vm) => Find(vm) is not { } keeper || keeper.IsGone;
+
+    /// <summary>VMs and shadows that are here.</summary>
+    public int CountHere()
+    {
+        lock (_lock) return _keepers.Values.Count(static keeper => keeper.Status.Role != VmRole.None);
+    }
+
     /// <summary>
     /// A connection of <paramref name="peer"/> about a VM's shadow here; the keeper owns it from then on.
     /// </summary>

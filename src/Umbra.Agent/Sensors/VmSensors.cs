@@ -21,8 +21,9 @@ internal static class VmSensors
         return
         [
             new VcpuSensor(pid, () => AskAsync(vm, QmpCommands.QueryCpuThreads)),
-            new CanarySensor(services.Canaries, () => ThreadPlacement.OfThread(pid, pid), isShadow: false),
-            new DiskSensor(services.Canaries, CanaryFile(services, vm.Files)),
+            new CanarySensor(services.Canaries, vm.FindPlacement, isShadow: false),
+            new DiskSensor(
+                services.Canaries, CanaryFiles.In(ImageDirectory(services, vm.Files), services.Paths, services.Host)),
             new GuestDiskSensor(() => AskAsync(vm, QmpCommands.QueryBlockStats)),
             new LinkSensor(() => vm.Runner?.Connection, isShadow: false),
             new TapSensor(() => [.. vm.Files.Taps.Values]),
@@ -44,7 +45,7 @@ internal static class VmSensors
                 services.Canaries,
                 () => standby() is > 0 and { } pid ? ThreadPlacement.OfThread(pid, pid) : null,
                 isShadow: true),
-            new DiskSensor(services.Canaries, OwnFile(services)),
+            new DiskSensor(services.Canaries, CanaryFiles.In(services.Paths.State, services.Paths, services.Host)),
             new LinkSensor(connection, isShadow: true),
             new SyncSensor(
                 () => (applied.TakeMean(), "no epoch was applied since the last look"),
@@ -72,14 +73,11 @@ internal static class VmSensors
         return await vm.Qemu.Monitor.ExecuteAsync(command, QmpDeadline);
     }
 
-    private static string CanaryFile(AgentServices services, HostPaths files)
+    /// <summary>A directory on the filesystem of a VM's images: the agent's own where they are its own.</summary>
+    public static string ImageDirectory(AgentServices services, HostPaths files)
     {
         string? image = files.Disks.Values.FirstOrDefault()?.Path;
         bool isOwn = image is null || image.StartsWith(services.Paths.State + "/", StringComparison.Ordinal);
-        return isOwn
-            ? OwnFile(services)
-            : Path.Combine(Path.GetDirectoryName(image!)!, $".umbra-canary-{services.Host}");
+        return isOwn ? services.Paths.State : Path.GetDirectoryName(image!)!;
     }
-
-    private static string OwnFile(AgentServices services) => Path.Combine(services.Paths.State, "disk-canary");
 }

@@ -19,6 +19,9 @@ public sealed class AgentPaths(string stateDirectory, string memoryDirectory)
     /// <summary>Held while an agent runs on the state directory.</summary>
     public string LockFile => Path.Combine(State, "agent.lock");
 
+    /// <summary>Results of examinations that the controller may not have got yet.</summary>
+    public string Examinations => Path.Combine(State, "examinations.json");
+
     /// <summary>Every VM of which this host has something.</summary>
     public IEnumerable<VmPaths> Vms()
     {

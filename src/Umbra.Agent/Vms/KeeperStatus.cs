@@ -69,6 +69,7 @@ internal static class KeeperStatus
             ProcessId = primary.Qemu.Identity.Pid,
             Definition = assignment.Vm,
             Kpis = primary.Kpis,
+            Place = primary.Place,
             Sync = (status?.Sync ?? new SyncStatus()) with
             {
                 Tracker = runner?.Tracker ?? "",

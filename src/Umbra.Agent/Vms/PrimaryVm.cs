@@ -8,6 +8,7 @@ using Umbra.Core.Epochs;
 using Umbra.Linux;
 using Umbra.Linux.Machine;
 using Umbra.Linux.Processes;
+using Umbra.Linux.ProcFs;
 using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
 
@@ -32,6 +33,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
     private volatile bool _guestShutDown;
     private volatile bool _isPaused;
     private volatile Action? _changed;
+    private volatile ThreadPlacement? _placement;
     private string _lastRefusal = "";
 
     private PrimaryVm(AgentServices services, VmPaths paths, QemuVm qemu, VmRecord record, bool isPaused)
@@ -59,6 +61,22 @@ internal sealed class PrimaryVm : IAsyncDisposable
     /// <summary>Its newest KPIs.</summary>
     public KpiStatus Kpis => _kpis.Status;
 
+    /// <summary>Where it runs, as its canary last found it; null before that, or where it is too long to say.</summary>
+    public VmPlace? Place
+    {
+        get
+        {
+            if (_placement is not { } found) return null;
+            var place = new VmPlace
+            {
+                Cpus = NumberList.Format(found.Cpus),
+                Nodes = NumberList.Format(found.Nodes),
+                Directory = VmSensors.ImageDirectory(_services, Files),
+            };
+            return place.IsWithinLimits() ? place : null;
+        }
+    }
+
     /// <summary>Whether the guest switched itself off.</summary>
     public bool GuestShutDown => _guestShutDown;
 
@@ -72,6 +90,14 @@ internal sealed class PrimaryVm : IAsyncDisposable
     public string RamBacking => Record.Foreign?.RamBacking ?? _paths.Ram;
 
     private VmId Vm => _paths.Vm;
+
+    /// <summary>Where its process may run now; null: it is gone.</summary>
+    public ThreadPlacement? FindPlacement()
+    {
+        var found = ThreadPlacement.OfThread(Qemu.Identity.Pid, Qemu.Identity.Pid);
+        if (found is not null) _placement = found;
+        return found;
+    }
 
     /// <summary>The disks as they can be read from outside QEMU; null when one is not raw.</summary>
     public IReadOnlyList<ComparedDisk>? ComparedDisks()

@@ -46,6 +46,8 @@ internal sealed partial class VmKeeper : IAsyncDisposable
     private volatile string _trouble = "";
     private volatile IReadOnlyList<string> _refusals = [];
     private volatile bool _removing;
+    private volatile bool _destroying;
+    private volatile bool _lookedForLeft;
     private GuestState _reported;
     private TimeSpan _goneAt = TimeSpan.MinValue / 2;
 
@@ -74,6 +76,11 @@ internal sealed partial class VmKeeper : IAsyncDisposable
     /// Whether there is something of the VM here, or was a short while ago: its last results must get through.
     /// </summary>
     public bool IsWorthTelling => _removing || Status.Role != VmRole.None || BootClock.Now < _goneAt + GoneTold;
+
+    /// <summary>
+    /// Whether no process of the VM is here, running or ending. False before it was looked what an earlier agent left.
+    /// </summary>
+    public bool IsGone => _lookedForLeft && !_destroying && !_removing && Status.Role == VmRole.None;
 
     /// <summary>The word that this host should run the VM, while it cannot.</summary>
     private Assignment? Failing
@@ -150,6 +157,7 @@ internal sealed partial class VmKeeper : IAsyncDisposable
         try
         {
             FindLeft();
+            _lookedForLeft = true;
             while (!_stop.IsCancellationRequested)
             {
                 await ReconcileSafelyAsync();
@@ -353,6 +361,7 @@ internal sealed partial class VmKeeper : IAsyncDisposable
         long start = Stopwatch.GetTimestamp();
         VmActionResult? moved = vm.Runner?.Moved;
         if (vm.Runner is { } runner) Collect(runner.Results);
+        _destroying = true;
         _primary = null;
         _goneAt = BootClock.Now;
         try
@@ -362,6 +371,7 @@ internal sealed partial class VmKeeper : IAsyncDisposable
         }
         finally
         {
+            _destroying = false;
             if (moved is not null) _results.Add(moved);
         }
 

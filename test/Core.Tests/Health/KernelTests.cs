@@ -129,4 +129,26 @@ public sealed class KernelTests
 
     private static SysFiles Files(params (string Path, string Text)[] files) =>
         new(files.ToDictionary(static file => file.Path, static file => file.Text));
+
+    [Fact]
+    public void Scrubbing_is_told_by_rates_and_by_errors_before_and_after()
+    {
+        var before = new SysFiles(new Dictionary<string, string>
+        {
+            ["mc0/sdram_scrub_rate"] = "97560\n", ["mc0/dimm0/dimm_ce_count"] = "3", ["mc0/dimm0/dimm_ue_count"] = "0",
+            ["mc1/sdram_scrub_rate"] = "0", ["mc1/ce_noinfo_count"] = "0", ["mc2/ce_noinfo_count"] = "0",
+        });
+        var after = new SysFiles(new Dictionary<string, string>
+        {
+            ["mc0/sdram_scrub_rate"] = "97560\n", ["mc0/dimm0/dimm_ce_count"] = "5", ["mc0/dimm0/dimm_ue_count"] = "0",
+            ["mc1/sdram_scrub_rate"] = "0", ["mc1/ce_noinfo_count"] = "0", ["mc2/ce_noinfo_count"] = "0",
+        });
+        Assert.Equal(
+            "mc0 scrubs 97560 bytes/s; mc1's scrubber is off; mc2 tells of no scrubber; "
+                + "mc0 dimm0: 5 corrected errors, 2 of them meanwhile",
+            EdacScrub.Describe(before, after));
+        Assert.Equal(EdacScrub.None, EdacScrub.Describe(before, new SysFiles(new Dictionary<string, string>())));
+        var idle = new SysFiles(new Dictionary<string, string> { ["mc0/ce_noinfo_count"] = "0" });
+        Assert.Equal("mc0 tells of no scrubber; no memory errors are counted", EdacScrub.Describe(idle, idle));
+    }
 }

@@ -1,5 +1,7 @@
+using System.Text.Json;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Diagnosis;
 using Umbra.Lab;
 using Xunit;
 
@@ -45,6 +47,7 @@ public sealed class SwapTests(GuestBed bed)
         Assert.Contains("a test's suspicion", old.Cordon, StringComparison.Ordinal);
         Assert.Empty(old.Shadows);
         Assert.Empty(old.Removing);
+        await ExaminedAsync(first.Primary);
         await bed.UmbraAsync("host", "uncordon", first.Primary.Value);
         bed.End();
     }
@@ -63,6 +66,25 @@ public sealed class SwapTests(GuestBed bed)
         await bed.VerifyAsync();
         await GuestBed.ContentAsync(bed.Guest);
         bed.End();
+    }
+
+    /// <summary>The canaries of the host that the guest left were run there again.</summary>
+    private async Task ExaminedAsync(HostId host)
+    {
+        string id = (await bed.Fleet.DiagnosesAsync()).Diagnoses.First(one => one.OldHost == host).Id;
+        DiagnosisRecord record = null!;
+        await Wait.UntilAsync("the old host to be examined", async () =>
+        {
+            CommandResult shown = await bed.UmbraAsync("diagnosis", "show", id, "--output", "json");
+            record = JsonSerializer.Deserialize<DiagnosisRecord>(shown.Output, FleetJson.Options)!;
+            return record.Examination is not null || record.State == DiagnosisState.Completed;
+        }, GuestBed.Patience, bed.Lab.Diagnosis);
+        Assert.Equal("", record.ExaminationReason);
+        Assert.Equal(0, record.Examination!.OthersThere);
+        // A filesystem that knows no direct I/O has no disk canary.
+        Assert.All(record.Examination.Kpis, static kpi => Assert.True(
+            kpi.Looks > 0 || kpi.Reason.Contains("EINVAL", StringComparison.Ordinal), $"{kpi.Kpi}: {kpi.Reason}"));
+        Assert.True(record.Examination.Began > record.SwapEnded);
     }
 
     private async Task RebootAsync()
