@@ -163,7 +163,7 @@ public sealed class CommandLineTests
         Assert.Equal(ExitCodes.Refused, (await run.RunAsync("approve", "v")).Code);
         run.Fleet.Say("v", Drift(1.1));
         await run.UntilAsync(
-            async () => (await run.OkAsync("explain", "v")).Contains("askperson", StringComparison.Ordinal));
+            async () => (await run.OkAsync("explain", "v")).Contains("askPerson", StringComparison.Ordinal));
         string shown = await run.OkAsync("drift", "show", "v");
         Assert.Contains("disk.latency", shown);
         Assert.Contains("0.5 (0.4 to 0.75)", shown);

@@ -45,7 +45,7 @@ public sealed class ExaminationTests : IDisposable
         Assert.Equal(DiagnosisState.Examining, Record(id).State);
 
         _time.Advance(TimeSpan.FromSeconds(15));
-        var answered = await BeatAsync(A, seen: asked.Revision, examinations: Result(id, 5));
+        var answered = await BeatAsync(A, examinations: Result(id, 5));
         Assert.Empty(answered.Examinations);
         Assert.NotEqual(asked.Revision, answered.Revision);
         // An agent that did not get that answer tells the same again.
@@ -136,14 +136,14 @@ public sealed class ExaminationTests : IDisposable
         ];
         foreach (var examinations in bad)
         {
-            var refused = await HeartbeatAsync(A, [], examinations, null, 0);
+            var refused = await HeartbeatAsync(A, [], examinations, null);
             Assert.Equal(ProblemKind.Invalid, refused.Problem?.Kind);
         }
 
         var place = Place with { Directory = new string('/', VmPlace.DirectoryLengthMax + 1) };
-        Assert.NotNull((await HeartbeatAsync(B, [Primary(2) with { Place = place }], [], null, 0)).Problem);
+        Assert.NotNull((await HeartbeatAsync(B, [Primary(2) with { Place = place }], [], null)).Problem);
         place = Place with { Cpus = "" };
-        Assert.NotNull((await HeartbeatAsync(B, [Primary(2) with { Place = place }], [], null, 0)).Problem);
+        Assert.NotNull((await HeartbeatAsync(B, [Primary(2) with { Place = place }], [], null)).Problem);
         Assert.Null(Record(id).Examination);
     }
 
@@ -256,15 +256,15 @@ public sealed class ExaminationTests : IDisposable
     }
 
     private async Task<HeartbeatAnswer> BeatAsync(
-        HostId host, VmStatus? vm = null, Examination[]? examinations = null, HostHealth? health = null, long seen = 0)
+        HostId host, VmStatus? vm = null, Examination[]? examinations = null, HostHealth? health = null)
     {
-        var answer = await HeartbeatAsync(host, vm is null ? [] : [vm], examinations ?? [], health, seen);
+        var answer = await HeartbeatAsync(host, vm is null ? [] : [vm], examinations ?? [], health);
         Assert.Null(answer.Problem);
         return answer.Value!;
     }
 
     private Task<Outcome<HeartbeatAnswer>> HeartbeatAsync(
-        HostId host, VmStatus[] vms, Examination[] examinations, HostHealth? health, long seen)
+        HostId host, VmStatus[] vms, Examination[] examinations, HostHealth? health)
     {
         var heartbeat = new AgentHeartbeat
         {
@@ -273,7 +273,7 @@ public sealed class ExaminationTests : IDisposable
                 Name = host, Rack = "r-" + host, PowerFeed = "f-" + host, NetworkSegment = "s-" + host,
                 PairEndpoint = host + ":7411", MemoryBytes = 8 * Sizes.GiB, Cpus = 8,
             },
-            Instance = "one", Sequence = ++_sequence, SeenRevision = seen, Vms = vms, Examinations = examinations,
+            Instance = "one", Sequence = ++_sequence, SeenRevision = 0, Vms = vms, Examinations = examinations,
             Health = health,
         };
         return _fleet.HeartbeatAsync(host, heartbeat, CancellationToken.None);

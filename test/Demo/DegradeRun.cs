@@ -217,8 +217,12 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
             found = (await Fleet.DiagnosesAsync()).Diagnoses.FirstOrDefault(
                 one => one.Vm == Vm && one.OldHost == _before.Primary && one.State == DiagnosisState.Completed);
             return found is not null;
-        }, StepLimit, Lab.Diagnosis);
-        SuspectCandidate? suspect = found!.Suspect;
+        }, DiagnosisPlanner.ExaminationTime + StepLimit, Lab.Diagnosis);
+        DiagnosisRecord report = await Fleet.DiagnosisAsync(found!.Id);
+        foreach (KpiComparison kpi in report.Comparisons.Where(static kpi => kpi.Drifted))
+            Timeline.Note($"{_before.Primary} without the guest, {kpi.Kpi}: {kpi.Reading}");
+        if (report.ExaminationReason is { Length: > 0 } why) Timeline.Note($"{_before.Primary} not examined: {why}");
+        SuspectCandidate? suspect = found.Suspect;
         _figures.Diagnosed = suspect?.Component;
         Conclude(
             "the diagnosis names the right component",

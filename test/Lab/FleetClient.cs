@@ -60,6 +60,10 @@ public sealed class FleetClient : IDisposable
     /// <summary>Diagnoses of hosts that VMs left, newest first.</summary>
     public Task<DiagnosisList> DiagnosesAsync() => SendAsync<DiagnosisList>(HttpMethod.Get, "diagnoses");
 
+    /// <summary>One diagnosis, whole.</summary>
+    public Task<DiagnosisRecord> DiagnosisAsync(string id) =>
+        SendAsync<DiagnosisRecord>(HttpMethod.Get, "diagnoses/" + id);
+
     /// <summary>Events after number <paramref name="since"/>.</summary>
     public Task<EventPage> EventsAsync(long since) => SendAsync<EventPage>(
         HttpMethod.Get, string.Create(CultureInfo.InvariantCulture, $"events?since={since}&limit=1000"));

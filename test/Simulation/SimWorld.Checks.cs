@@ -127,8 +127,8 @@ internal sealed partial class SimWorld
         && Primary.Agent?.Source?.Status(Primary.LocalNow).Protection == ProtectionState.Protected;
 
     // All hosts are gone that had it: the guest died, and there was no complete shadow at that time. A winner that ran
-    // it and died before its first epoch leaves the copy before the swap at most, which is a person's to choose. So does
-    // one that was let run, did not, and lost its memory then: only this world knows that it did not.
+    // it and died before its first epoch leaves the copy before the swap at most, which is a person's to choose. So
+    // does one that was let run, did not, and lost its memory then: only this world knows that it did not.
     private bool IsLost() =>
         !_hosts.Any(h => h.Guest is { Alive: true } && !(h.Agent?.Source is { IsYielded: true } && HasTriedInVain()))
         && _hosts.All(h => h.Role != VmRole.Shadow

@@ -172,8 +172,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         _mailbox.Post(static () => { });
         await _ended.Task;
         _peer.Dispose();
-        // Cache and buffers are a hundred mebibytes and more, and live so long that the collector looks at them seldom:
-        // a next session would take as much again before they go.
+        // A hundred mebibytes and more, at which the collector seldom looks: a next session would take as much again.
         (_session, _guest, _compare) = (null, null, null);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: false);
     }
