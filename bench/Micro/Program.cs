@@ -23,8 +23,12 @@ internal static class Program
             new BenchOption("--pages", "N", $"pages of each sample (default {PagesDefault}, beyond the caches)"),
             new BenchOption("--rounds", "N", $"measured rounds (default {RoundsDefault})"),
             new BenchOption("--only", "NAME,...", "these cases alone"),
+            new BenchOption("--scan", "MIB", "memory of the QEMU whose written pages are looked for (default 1024)"),
         ],
-        ["./dev bench micro --report micro.json", "./dev bench micro --only engine-encode --rounds 100"]);
+        [
+            "./dev bench micro --report micro.json", "./dev bench micro --only engine-encode --rounds 100",
+            "./dev bench micro --only page-scan-clean,page-scan-dirty --scan 4096",
+        ]);
 
     private static Task<int> Main(string[] arguments) => s_program.RunAsync(arguments, (parsed, report) =>
     {
@@ -45,16 +49,17 @@ internal static class Program
         cases.Add(Engine("engine-encode-changed", changed, "the same, every page changed in some words"));
         using var shadow = new ShadowCases();
         cases.AddRange(shadow.All());
-        using ScanCases? scan = ScanCases.TryStart(arguments.Quick ? 64L * Sizes.MiB : Sizes.GiB);
+        using ScanCases? scan = ScanCases.TryStart(
+            arguments.Number("--scan", arguments.Quick ? 64 : 1024) * (long)Sizes.MiB);
         if (scan is not null) cases.AddRange(scan.All());
         if (only.Length > 0) cases.RemoveAll(one => !only.Contains(one.Name));
+        if (scan is null) report.Add("page-scan", new Dictionary<string, double?> { ["speedGBs"] = null }, ScanCases.Why);
+        if (cases.Count == 0) return;
         Progress.Say($"{cases.Count} cases, {rounds} rounds of {pages * Sizes.Page / Sizes.MiB} MiB");
         double copy = RunRounds(mixed, cases, rounds);
         report.Add("copy", new Dictionary<string, double?> { ["speedGBs"] = Statistics.Round(copy / 1e9) },
             "plain copy, page by page: the measure of all others");
         foreach (MicroCase one in cases) report.Add(one.Name, one.Figures(), one.Note);
-        if (scan is not null) return;
-        report.Add("page-scan", new Dictionary<string, double?> { ["speedGBs"] = null }, ScanCases.Why);
     }
 
     private static MicroCase Engine(string name, PageSample sample, string note)

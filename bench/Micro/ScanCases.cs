@@ -19,7 +19,7 @@ internal sealed class ScanCases : IDisposable
     private const int DirtyEvery = 10;
     private const string Backing = "memory-backend-memfd";
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20), s_patiencePerGiB = TimeSpan.FromSeconds(10);
 
     private readonly ProcessHandle _qemu;
     private readonly GuestMemory _memory;
@@ -99,7 +99,7 @@ internal sealed class ScanCases : IDisposable
 
     private static RamMapping? WaitForMapping(ProcessHandle qemu, long bytes)
     {
-        DateTime deadline = DateTime.UtcNow + s_patience;
+        DateTime deadline = DateTime.UtcNow + s_patience + (s_patiencePerGiB * ((double)bytes / Sizes.GiB));
         while (DateTime.UtcNow < deadline && qemu.IsAlive)
         {
             Outcome<RamMapping> mapping = RamMapping.Find(qemu.Pid, Backing, bytes);
