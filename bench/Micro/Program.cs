@@ -53,7 +53,8 @@ internal static class Program
             arguments.Number("--scan", arguments.Quick ? 64 : 1024) * (long)Sizes.MiB);
         if (scan is not null) cases.AddRange(scan.All());
         if (only.Length > 0) cases.RemoveAll(one => !only.Contains(one.Name));
-        if (scan is null) report.Add("page-scan", new Dictionary<string, double?> { ["speedGBs"] = null }, ScanCases.Why);
+        if (scan is null)
+            report.Add("page-scan", new Dictionary<string, double?> { ["speedGBs"] = null }, ScanCases.Why);
         if (cases.Count == 0) return;
         Progress.Say($"{cases.Count} cases, {rounds} rounds of {pages * Sizes.Page / Sizes.MiB} MiB");
         double copy = RunRounds(mixed, cases, rounds);
