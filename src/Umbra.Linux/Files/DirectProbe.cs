@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Umbra.Core.Basics;
 using Umbra.Linux.Interop;
+using Umbra.Linux.Processes;
 
 namespace Umbra.Linux.Files;
 
@@ -49,20 +49,20 @@ public sealed unsafe class DirectProbe : IDisposable
         return probe;
     }
 
-    /// <summary>Writes, flushes and reads a block, and says how long each took.</summary>
+    /// <summary>
+    /// Writes, flushes and reads a block, and says how long each took, less what the thread waited for a CPU.
+    /// </summary>
     public Outcome<DirectTimes> Run()
     {
         int write = _next, read = (_next + 1) % BlockCount;
         _next = read;
-        long start = Stopwatch.GetTimestamp();
+        var clock = new DutyClock();
         if (Transfer(Sys.Pwrite, "pwrite", write) is { } notWritten) return notWritten;
-        long written = Stopwatch.GetTimestamp();
+        TimeSpan written = clock.Lap();
         if (Sys.CallUninterrupted(Sys.Fdatasync, _file.Number) < 0) return SystemError.Last("fdatasync", _path);
-        long flushed = Stopwatch.GetTimestamp();
+        TimeSpan flushed = clock.Lap();
         if (Transfer(Sys.Pread, "pread", read) is { } notRead) return notRead;
-        return new DirectTimes(
-            Stopwatch.GetElapsedTime(start, written), Stopwatch.GetElapsedTime(written, flushed),
-            Stopwatch.GetElapsedTime(flushed));
+        return new DirectTimes(written, flushed, clock.Lap());
     }
 
     /// <summary>Closes and removes the file.</summary>

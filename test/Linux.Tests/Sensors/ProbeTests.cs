@@ -70,7 +70,8 @@ public sealed class ProbeTests
             for (int i = 0; i < 20; i++)
             {
                 DirectTimes times = probe.Run().OrThrow();
-                Assert.True(times is { Write.Ticks: > 0, Flush.Ticks: > 0, Read.Ticks: > 0 }, times.ToString());
+                // One of them may be nothing, where the thread lost its CPU just after it.
+                Assert.True(times.Write + times.Flush + times.Read > TimeSpan.Zero, times.ToString());
             }
 
             Assert.True(File.Exists(path));
