@@ -4,7 +4,7 @@ using Umbra.Linux.ProcFs;
 namespace Umbra.Linux.Processes;
 
 /// <summary>
-/// Takes the times of what the calling thread does, less what it was ready and not let run meanwhile: a disk is not slow
+/// Takes the times of what the calling thread does, less what it was ready and not let run meanwhile: no disk is slow
 /// because whoever asked it has no CPU. Where the kernel does not count that, nothing is taken off.
 /// </summary>
 internal struct DutyClock

@@ -6,7 +6,7 @@ using Xunit;
 namespace Umbra.System.Tests.Sensors;
 
 /// <summary>
-/// A control group with a tenth of a CPU, of the kernel's own period, which others in it use up on every CPU, as a guest
+/// A control group with a tenth of a CPU, of the kernel's period, which others in it use up on every CPU, as a guest
 /// under load would. Threads of this process can be put into it.
 /// </summary>
 internal sealed class CutGroup : IAsyncDisposable
