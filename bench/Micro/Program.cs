@@ -16,7 +16,7 @@ internal static class Program
         """
         Parts of the sync engine on one core, by CPU time, each as speed of the bytes that go in and as time against a
         plain copy of as many bytes in the same run: zero test, hash, delta,
-        compression, the whole encode path as the agent runs it, the shadow's staging and commit,
+        compression, the whole encode path as the agent runs it, the shadow's staging and commit, the disk log,
         and the scan for written pages of a real QEMU.
         """,
         [
@@ -49,6 +49,7 @@ internal static class Program
         cases.Add(Engine("engine-encode-changed", changed, "the same, every page changed in some words"));
         using var shadow = new ShadowCases();
         cases.AddRange(shadow.All());
+        cases.AddRange(new LogCases().All());
         using ScanCases? scan = ScanCases.TryStart(
             arguments.Number("--scan", arguments.Quick ? 64 : 1024) * (long)Sizes.MiB);
         if (scan is not null) cases.AddRange(scan.All());

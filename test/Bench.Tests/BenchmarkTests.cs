@@ -15,6 +15,7 @@ public sealed class BenchmarkTests
         [
             "copy", "zero-test", "hash", "delta-encode", "batch-encode", "batch-decode", "lz4-of-xor",
             "zstd-of-xor", "engine-encode", "engine-encode-changed", "shadow-stage", "shadow-commit",
+            "disk-log", "disk-log-new",
         ];
         foreach (string part in parts)
         {

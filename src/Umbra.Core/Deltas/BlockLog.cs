@@ -10,8 +10,9 @@ namespace Umbra.Core.Deltas;
 /// </summary>
 /// <remarks>
 /// Data lies in chunks that are used again. An operation that nobody has read yet and that is not sealed by a cut may
-/// still grow: a contiguous write is joined to the last one, and a write to exactly the range of one of the last few
-/// replaces its data.
+/// still change: a contiguous write is joined to the last one, and a write is put, block by block, into the waiting one
+/// that has its range, wherever that stands, provided nothing logged after it touches the range. So what is replayed up
+/// to a cut gives the same disks as every write by itself; between two cuts the order is nobody's to see.
 /// </remarks>
 public sealed class BlockLog
 {
@@ -21,10 +22,11 @@ public sealed class BlockLog
     /// <summary>What an operation counts for beside its data, bytes.</summary>
     public const int OperationBytes = 64;
 
-    // How far back a rewritten range is looked for: a filesystem's journal head or superblock is among these.
+    // How far back the ranges themselves are looked at where one block was touched in parts: by sectors, say.
     private const int RewriteDepth = 8;
 
     private readonly Stack<Chunk> _free = new();
+    private readonly LastTouches _touches;
     private Entry[] _ring = new Entry[64];
     private Chunk? _tail;
     private int _tailBytes;
@@ -35,6 +37,7 @@ public sealed class BlockLog
     {
         Invariant.Holds(bytesMax > 0);
         BytesMax = bytesMax;
+        _touches = new LastTouches(bytesMax);
     }
 
     /// <summary>Limit of <see cref="Bytes"/>.</summary>
@@ -64,21 +67,26 @@ public sealed class BlockLog
     {
         Invariant.Holds(offset >= 0 && offset % BatchLimits.Sector == 0 && data.Length % BatchLimits.Sector == 0);
         if (Overflowed) return false;
-        if (TryRewrite(disk, offset, data)) return true;
-        while (!data.IsEmpty)
+        // What a waiting write has goes there; what lies between such blocks is logged anew, piece by piece.
+        int anew = 0;
+        while (anew < data.Length)
         {
-            int room = RoomInTail();
-            int take = Math.Min(room, data.Length);
-            if (!TryReserve(take)) return false;
-            data[..take].CopyTo(_tail!.Bytes.AsSpan(_tailBytes));
-            if (!TryExtend(DiskOperationKind.Write, disk, offset, take))
-                Append(new DiskOperation(DiskOperationKind.Write, disk, offset, take), _tail, _tailBytes);
-            _tailBytes += take;
-            offset += take;
-            data = data[take..];
+            int inBlock = LastTouches.BlockBytes - (int)((offset + anew) % LastTouches.BlockBytes);
+            int piece = Math.Min(inBlock, data.Length - anew);
+            bool replaced = TryReplace(disk, offset + anew, data.Slice(anew, piece));
+            if (!replaced)
+            {
+                anew += piece;
+                continue;
+            }
+
+            if (!TryAppend(disk, offset, data[..anew])) return false;
+            offset += anew + piece;
+            data = data[(anew + piece)..];
+            anew = 0;
         }
 
-        return true;
+        return TryAppend(disk, offset, data);
     }
 
     /// <summary>Logs a range that reads as zeros from now on; false when the log has overflowed.</summary>
@@ -88,6 +96,7 @@ public sealed class BlockLog
         if (Overflowed || !TryReserve(0)) return false;
         if (!TryExtend(DiskOperationKind.Zero, disk, offset, length))
             Append(new DiskOperation(DiskOperationKind.Zero, disk, offset, length), null, 0);
+        _touches.Note(disk, offset, length, End - 1);
         return true;
     }
 
@@ -169,22 +178,56 @@ public sealed class BlockLog
         return ChunkBytes - _tailBytes;
     }
 
-    // Replaces the data of an earlier write to exactly this range, if nothing since touches the range.
-    private bool TryRewrite(int disk, long offset, ReadOnlySpan<byte> data)
+    private bool TryAppend(int disk, long offset, ReadOnlySpan<byte> data)
+    {
+        while (!data.IsEmpty)
+        {
+            int room = RoomInTail();
+            int take = Math.Min(room, data.Length);
+            if (!TryReserve(take)) return false;
+            data[..take].CopyTo(_tail!.Bytes.AsSpan(_tailBytes));
+            if (!TryExtend(DiskOperationKind.Write, disk, offset, take))
+                Append(new DiskOperation(DiskOperationKind.Write, disk, offset, take), _tail, _tailBytes);
+            _touches.Note(disk, offset, take, End - 1);
+            _tailBytes += take;
+            offset += take;
+            data = data[take..];
+        }
+
+        return true;
+    }
+
+    // Puts data of one block into the waiting write that was the last to touch it, if that has all of its range.
+    private bool TryReplace(int disk, long offset, ReadOnlySpan<byte> data)
+    {
+        long number = _touches.Of(disk, offset);
+        if (number < Math.Max(First, _frozenEnd)) return false;
+        return TryReplaceIn(ref At(number), disk, offset, data) || TryReplaceAmongLast(disk, offset, data);
+    }
+
+    // The last operation that touches the range itself, where the last that touches its block has other parts of it.
+    private bool TryReplaceAmongLast(int disk, long offset, ReadOnlySpan<byte> data)
     {
         long oldest = Math.Max(_frozenEnd, Math.Max(First, End - RewriteDepth));
         for (long number = End - 1; number >= oldest; number--)
         {
-            ref Entry entry = ref At(number);
-            DiskOperation logged = entry.Operation;
+            DiskOperation logged = At(number).Operation;
             if (logged.Disk != disk || logged.Offset >= offset + data.Length || offset >= logged.Offset + logged.Length)
                 continue;
-            if (entry.Chunk is null || logged.Offset != offset || logged.Length != data.Length) return false;
-            data.CopyTo(entry.Chunk.Bytes.AsSpan(entry.Offset));
-            return true;
+            return TryReplaceIn(ref At(number), disk, offset, data);
         }
 
         return false;
+    }
+
+    private static bool TryReplaceIn(ref Entry entry, int disk, long offset, ReadOnlySpan<byte> data)
+    {
+        DiskOperation logged = entry.Operation;
+        bool has = logged.Disk == disk && logged.Offset <= offset
+            && offset + data.Length <= logged.Offset + logged.Length;
+        if (!has || entry.Chunk is not { } chunk) return false;
+        data.CopyTo(chunk.Bytes.AsSpan(entry.Offset + (int)(offset - logged.Offset)));
+        return true;
     }
 
     // Joins a range to the last operation when it follows on it, on the disk and (for data) in the chunk.
