@@ -78,8 +78,8 @@ public sealed class BaselineLearner
     private (KpiBaseline Baseline, double[] Base) FollowShadow(int k)
     {
         var smallest = KpiSense.Smallest(_kpis[k]);
-        var primary = SeriesScale.Fit(Span(_primary[k]), smallest);
-        var shadow = SeriesScale.Fit(Span(_shadow[k]), smallest);
+        var primary = SeriesScale.Fit(Span(_primary[k]), smallest, _options.ShadowLevelHalfLife);
+        var shadow = SeriesScale.Fit(Span(_shadow[k]), smallest, _options.ShadowLevelHalfLife);
         if (primary is not null) shadow ??= SeriesScale.FitConstant(Span(_shadow[k]), primary);
         var baseline = new KpiBaseline(
             _kpis[k], KnownPairs(k), primary, shadow, new double[ShadowTaps.Width], new double[_kpis.Count], 1, 1,
@@ -93,7 +93,7 @@ public sealed class BaselineLearner
         Array.Fill(target, double.NaN);
         if (shadow is not null)
         {
-            var taps = new ShadowTaps(shadow, _options.ShadowSlowHalfLife);
+            var taps = new ShadowTaps(shadow, _options);
             for (int i = 0; i < Samples; i++)
             {
                 taps.Push(shadow.Scaled(_shadow[k][i]));

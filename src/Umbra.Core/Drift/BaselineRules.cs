@@ -35,7 +35,8 @@ internal static class BaselineRules
     }
 
     private static bool IsValid(SeriesScale scale) =>
-        IsPositive(scale.Offset) && IsPositive(scale.Spread) && scale.Low <= scale.High;
+        IsPositive(scale.Offset) && IsPositive(scale.Spread) && scale.Low <= scale.High
+        && scale.LevelLow <= scale.LevelHigh;
 
     private static bool IsPositive(double value) => value > 0 && double.IsFinite(value);
 }

@@ -15,6 +15,11 @@ public sealed record DriftOptions
     /// <summary>Half-life of the slow part of the shadow's series, samples.</summary>
     public double ShadowSlowHalfLife { get; init; } = 16;
 
+    /// <summary>
+    /// Half-life of the shadow's running level, samples: beyond the calibration's levels it counts as never seen.
+    /// </summary>
+    public double ShadowLevelHalfLife { get; init; } = 48;
+
     /// <summary>Half-life of the residual's short memory, samples.</summary>
     public double ShortHalfLife { get; init; } = 8;
 
@@ -61,7 +66,7 @@ public sealed record DriftOptions
     /// The level of a residual that wanders is no baseline: its margin grows by this, times the share of its variance
     /// that its own past explains.
     /// </summary>
-    public double WanderMargin { get; init; } = 1.5;
+    public double WanderMargin { get; init; } = 2.5;
 
     /// <summary>The same for spikes, which are rare: their deviation is large against their mean.</summary>
     public double SpikeMarginDeviations { get; init; } = 0.05;

@@ -13,6 +13,7 @@ internal sealed class KpiFilter
     private readonly double[] _otherWeights;
     private readonly double[] _memoryWeights;
     private readonly double _excessGain;
+    private readonly double _levelGain;
     private ShadowTaps _taps;
     private ResidualMemory _memory;
     private readonly double _recentShare;
@@ -26,11 +27,13 @@ internal sealed class KpiFilter
         _shadowWeights = [.. baseline.ShadowWeights];
         _otherWeights = [.. baseline.OtherWeights];
         _memoryWeights = [.. baseline.MemoryWeights];
-        var shadow = baseline.Shadow ?? new SeriesScale(1, 0, 1, 0, 0);
-        _taps = new ShadowTaps(shadow, options.ShadowSlowHalfLife);
+        var shadow = baseline.Shadow ?? new SeriesScale(1, 0, 1, 0, 0, 0, 0);
+        _taps = new ShadowTaps(shadow, options);
         _memory = new ResidualMemory(options.ShortHalfLife, options.LongHalfLife);
         _recentShare = HalfLife.Share(options.LongHalfLife / 4);
         _excessGain = baseline.Primary is null ? 0 : options.ExcessGain * shadow.Spread / baseline.Primary.Spread;
+        // Values of a level that was not seen can be within their range; then the fit has answered for its part.
+        _levelGain = Math.Max(0, _excessGain - _shadowWeights.Skip(1).Sum());
     }
 
     /// <summary>The residual from the shadow alone in its spreads, for the sample before the newest; NaN
@@ -85,8 +88,9 @@ internal sealed class KpiFilter
     // Where the shadow is beyond all that was calibrated, anything between no answer and a full one is no drift.
     private double WithinExcess(double residual)
     {
-        double high = _excessGain * _taps.ExcessHigh;
-        double low = _excessGain * _taps.ExcessLow;
+        double level = _levelGain * _taps.LevelExcess;
+        double high = Math.Max(level, _excessGain * _taps.ExcessHigh);
+        double low = Math.Min(level, _excessGain * _taps.ExcessLow);
         return residual > 0 ? Math.Max(0, residual - high) : Math.Min(0, residual - low);
     }
 }

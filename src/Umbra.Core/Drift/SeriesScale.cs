@@ -13,7 +13,10 @@ namespace Umbra.Core.Drift;
 /// <param name="Spread">Their spread; positive.</param>
 /// <param name="Low">Lowest scaled value that counts as seen in the calibration window.</param>
 /// <param name="High">Highest one.</param>
-public sealed record SeriesScale(double Offset, double Median, double Spread, double Low, double High)
+/// <param name="LevelLow">Lowest running level of scaled values that counts as seen there.</param>
+/// <param name="LevelHigh">Highest one.</param>
+public sealed record SeriesScale(
+    double Offset, double Median, double Spread, double Low, double High, double LevelLow, double LevelHigh)
 {
     private const double SpreadFloorShare = 0.3;
     private const double SpreadMin = 1e-6;
@@ -27,7 +30,8 @@ public sealed record SeriesScale(double Offset, double Median, double Spread, do
     /// </summary>
     /// <param name="values">The series; NaN where it is unknown.</param>
     /// <param name="smallest">The change that matters: it is one spread at the most.</param>
-    public static SeriesScale? Fit(ReadOnlySpan<double> values, SmallestChange smallest)
+    /// <param name="levelHalfLife">Half-life of its running level, samples.</param>
+    public static SeriesScale? Fit(ReadOnlySpan<double> values, SmallestChange smallest, double levelHalfLife)
     {
         double[] known = RobustStatistics.SortedKnown(values);
         if (known.Length == 0) return null;
@@ -43,9 +47,10 @@ public sealed record SeriesScale(double Offset, double Median, double Spread, do
         double median = RobustStatistics.Quantile(logs, 0.5);
         double spread = Math.Max(SpreadMin, RobustStatistics.Spread(logs, SpreadFloorShare));
         spread = Math.Max(spread, Log(typical + change, offset) - median);
-        return new SeriesScale(
+        var scale = new SeriesScale(
             offset, median, spread, (RobustStatistics.Quantile(logs, RangeShare) - median) / spread,
-            (RobustStatistics.Quantile(logs, 1 - RangeShare) - median) / spread);
+            (RobustStatistics.Quantile(logs, 1 - RangeShare) - median) / spread, 0, 0);
+        return scale.WithLevels(values, levelHalfLife);
     }
 
     /// <summary>
@@ -57,7 +62,7 @@ public sealed record SeriesScale(double Offset, double Median, double Spread, do
         double value = RobustStatistics.Median(values);
         if (!double.IsFinite(value)) return null;
         double offset = Math.Max(Math.Abs(value), other.Offset);
-        return new SeriesScale(offset, Log(value, offset), other.Spread, 0, 0);
+        return new SeriesScale(offset, Log(value, offset), other.Spread, 0, 0, 0, 0);
     }
 
     /// <summary>The scaled value; NaN where it is unknown.</summary>
@@ -79,6 +84,25 @@ public sealed record SeriesScale(double Offset, double Median, double Spread, do
 
     /// <summary>What the series looked like in the calibration window, in the KPI's unit.</summary>
     public UsualRange Usual => new(Value(Low), Value(0), Value(High));
+
+    private SeriesScale WithLevels(ReadOnlySpan<double> values, double halfLife)
+    {
+        var level = new RunningLevel(halfLife);
+        double[] levels = new double[values.Length];
+        for (int i = 0; i < levels.Length; i++)
+        {
+            double scaled = Scaled(values[i]);
+            level.Push(scaled);
+            levels[i] = double.IsNaN(scaled) ? double.NaN : level.Value;
+        }
+
+        double[] known = RobustStatistics.SortedKnown(levels);
+        return this with
+        {
+            LevelLow = RobustStatistics.Quantile(known, RangeShare),
+            LevelHigh = RobustStatistics.Quantile(known, 1 - RangeShare),
+        };
+    }
 
     // Values below zero make no sense for the KPIs there are; they count as zero.
     private static double Log(double value, double offset) => Math.Log(Math.Max(value, 0) + offset);

@@ -2,9 +2,9 @@ namespace Umbra.Core.Drift;
 
 /// <summary>
 /// What of the shadow's series explains the primary's: its value now, one sample before and after (the two hosts'
-/// clocks and the load's way to them differ), and its slow part. Values beyond what the calibration has seen are kept
-/// apart as
-/// excess: how the primary answers to them is not known.
+/// clocks and the load's way to them differ), and its slow part. What the calibration has not seen is kept apart as
+/// excess: how the primary answers to it is not known. That is a value beyond the range of single values, or a level
+/// beyond that of levels: one that lasts is new long before its single values are.
 /// </summary>
 internal struct ShadowTaps
 {
@@ -25,12 +25,16 @@ internal struct ShadowTaps
     private double _excessNow;
     private double _excessPrevious;
     private int _missing;
+    private readonly double _levelLow;
+    private readonly double _levelHigh;
+    private RunningLevel _level;
 
-    public ShadowTaps(SeriesScale scale, double slowHalfLife)
+    public ShadowTaps(SeriesScale scale, DriftOptions options)
     {
-        _low = scale.Low;
-        _high = scale.High;
-        _slowShare = HalfLife.Share(slowHalfLife);
+        (_low, _high) = (scale.Low, scale.High);
+        (_levelLow, _levelHigh) = (scale.LevelLow, scale.LevelHigh);
+        _slowShare = HalfLife.Share(options.ShadowSlowHalfLife);
+        _level = new RunningLevel(options.ShadowLevelHalfLife);
     }
 
     /// <summary>The slow part, for the sample before the newest.</summary>
@@ -41,6 +45,9 @@ internal struct ShadowTaps
 
     /// <summary>Lowest excess below the range; 0 or less.</summary>
     public readonly double ExcessLow => Math.Min(0, Math.Min(_excessNext, Math.Min(_excessNow, _excessPrevious)));
+
+    /// <summary>How far the level is beyond the calibration's levels: above zero, below, or zero within.</summary>
+    public readonly double LevelExcess => _level.Value - Math.Clamp(_level.Value, _levelLow, _levelHigh);
 
     /// <summary>Takes the newest scaled value, NaN where unknown.</summary>
     public void Push(double scaled)
@@ -54,6 +61,7 @@ internal struct ShadowTaps
         }
 
         _missing = 0;
+        _level.Push(scaled);
         double inside = Math.Clamp(scaled, _low, _high);
         Shift(inside, scaled - inside);
     }
@@ -75,6 +83,21 @@ internal struct ShadowTaps
         (_excessPrevious, _excessNow, _excessNext) = (_excessNow, _excessNext, excess);
         if (double.IsNaN(_now)) return;
         _slow = double.IsNaN(_slow) ? _now : _slow + (_slowShare * (_now - _slow));
+    }
+}
+
+/// <summary>A series' running level: an average that forgets, from the calibration's median on.</summary>
+internal struct RunningLevel(double halfLife)
+{
+    private readonly double _share = HalfLife.Share(halfLife);
+
+    /// <summary>The level, scaled.</summary>
+    public double Value { get; private set; }
+
+    /// <summary>Takes a scaled value; NaN leaves the level as it is.</summary>
+    public void Push(double scaled)
+    {
+        if (!double.IsNaN(scaled)) Value += _share * (scaled - Value);
     }
 }
 

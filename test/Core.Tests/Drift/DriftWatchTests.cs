@@ -59,6 +59,23 @@ public sealed class DriftWatchTests
     }
 
     [Fact]
+    public void A_level_that_was_never_seen_hides_no_drift_of_a_primary_that_follows_its_shadow()
+    {
+        Run(Calibration + 100);
+        Run(600, bothBy: 1.3);
+        Assert.False(_watch.Report().IsVerdict);
+        Run(200, bothBy: 1.3, (1, 1.12));
+        Assert.True(_watch.Report().IsVerdict);
+    }
+
+    [Fact]
+    public void A_level_that_was_never_seen_leaves_open_how_a_primary_answers_whose_answer_was_never_learnt()
+    {
+        Assert.False(WatchCommonRise(DriftOptions.Default).IsVerdict);
+        Assert.True(WatchCommonRise(DriftOptions.Default with { ShadowLevelHalfLife = 1e9 }).IsVerdict);
+    }
+
+    [Fact]
     public void A_reading_that_is_missing_is_unknown_and_no_drift()
     {
         Run(Calibration + 100);
@@ -124,8 +141,8 @@ public sealed class DriftWatchTests
     {
         Run(Calibration);
         var baseline = _watch.Baseline!;
-        Assert.Null(PairBaseline.TryDecode((baseline with { Version = 2 }).Encode(), out string error));
-        Assert.Contains("version 2", error, StringComparison.Ordinal);
+        Assert.Null(PairBaseline.TryDecode((baseline with { Version = 1 }).Encode(), out string error));
+        Assert.Contains("version 1", error, StringComparison.Ordinal);
         KpiBaseline[] kpis = [baseline.Kpis[0] with { Means = [0.5] }, .. baseline.Kpis.Skip(1)];
         Assert.Null(PairBaseline.TryDecode((baseline with { Kpis = kpis }).Encode(), out error));
         Assert.Contains("wrong length", error, StringComparison.Ordinal);
@@ -148,6 +165,22 @@ public sealed class DriftWatchTests
         }
 
         Assert.Equal(0, least);
+    }
+
+    // Each host varies by itself, with a peak now and then; then both rise slowly to a level below those peaks.
+    private static DriftReport WatchCommonRise(DriftOptions options)
+    {
+        var random = new Random(7);
+        var watch = new DriftWatch(null, s_kpis[..1], TimeSpan.FromSeconds(1), Calibration, stored: null, options);
+        for (int i = 0; i < Calibration + 2000; i++)
+        {
+            double level = 100 + Math.Clamp(0.02 * (i - Calibration - 100), 0, 10);
+            watch.Observe([level + Noise()], [level + Noise()]);
+        }
+
+        return watch.Report();
+
+        double Noise() => (20 * random.NextDouble()) + (random.Next(20) == 0 ? 60 * random.NextDouble() : 0);
     }
 
     private void Run(int samples, params (int Kpi, double Factor)[] changes) => Run(samples, 1, changes);
