@@ -9,28 +9,15 @@ namespace Umbra.Core.Tests.Drift;
 /// </summary>
 internal sealed class SurrogateSet(int seed)
 {
-    private static readonly string[] s_smdKpis =
-        ["cpu_r", "mem_u", "disk_svc", "eth1_fi", "eth1_fo", "retransegs", "tcp_timeouts"];
-
-    private static readonly string[] s_asdKpis = ["m07", "m08", "m09", "m10", "m11", "m14", "m17", "m19"];
-
-    private static readonly string[] s_azureKpis =
-    [
-        "mem_idle_latency_ns", "mem_max_bandwidth_reads_mib_s", "cpu_cache_bogo_ops_s", "cpu_sysbench_events_s",
-        "os_create_process_us", "syscall_ops_s",
-    ];
-
-    // Rows of the second belong to rows of the first, later by the shift (the data's README).
-    private static readonly (string First, string Second, int Shift)[] s_smdTwins =
-        [("1-3", "1-4", 7), ("2-2", "1-5", 12), ("1-6", "1-7", 16)];
-
     private static readonly (int First, int Second, int Shift)[] s_asdTwins = [(3, 4, 0), (4, 5, 0), (5, 6, 1)];
     private static readonly string[] s_kinds = ["ramp", "step", "variance", "spikes"];
 
+    // Half a year: later bins have gaps of weeks.
+    private const int AzureBins = 2200;
     private const double RestlessnessMax = 1.5;
 
     private readonly Random _random = new(seed);
-    private readonly Dictionary<string, Dictionary<string, double[]>> _tables = [];
+    private readonly RecordedSources _sources = new();
 
     /// <summary>So many cases: three of five with drift, one with a common load change, one with nothing.</summary>
     public List<Case> Make(int count) => [.. Enumerable.Range(0, count).Select(MakeOne)];
@@ -88,11 +75,11 @@ internal sealed class SurrogateSet(int seed)
 
     private Case SmdTwin()
     {
-        var (first, second, shift) = s_smdTwins[_random.Next(s_smdTwins.Length)];
-        var (primary, shadow) = (Smd(first), Smd(second));
+        var (first, second, shift) = RecordedSources.SmdTwins[_random.Next(RecordedSources.SmdTwins.Length)];
+        var (primary, shadow) = (_sources.Smd(first), _sources.Smd(second));
         int from = _random.Next(primary["cpu_r"].Length - 3700);
         bool swapped = _random.Next(2) == 0;
-        return Build("smd-twin", s_smdKpis, TimeSpan.FromMinutes(1), 3600, 1440, (kpi, i) =>
+        return Build("smd-twin", RecordedSources.SmdKpis, TimeSpan.FromMinutes(1), 3600, 1440, (kpi, i) =>
         {
             double a = primary[kpi][from + i];
             double b = shadow[kpi][Math.Min(from + i + shift, shadow[kpi].Length - 1)];
@@ -102,24 +89,24 @@ internal sealed class SurrogateSet(int seed)
 
     private Case SmdMirrored()
     {
-        var (first, second, shift) = s_smdTwins[_random.Next(s_smdTwins.Length)];
-        var (primary, noisy) = (Smd(first), Smd(second));
+        var (first, second, shift) = RecordedSources.SmdTwins[_random.Next(RecordedSources.SmdTwins.Length)];
+        var (primary, noisy) = (_sources.Smd(first), _sources.Smd(second));
         int from = 10 + _random.Next(primary["cpu_r"].Length - 3800);
-        return Build("smd-mirrored", s_smdKpis, TimeSpan.FromMinutes(1), 3600, 1440, (kpi, i) =>
+        return Build("smd-mirrored", RecordedSources.SmdKpis, TimeSpan.FromMinutes(1), 3600, 1440, (kpi, i) =>
         {
             int row = from + i;
             int other = Math.Min(row + shift, noisy[kpi].Length - 10);
-            double fast = noisy[kpi][other] - Slow(noisy[kpi], other);
-            return (primary[kpi][row], Math.Max(0, Slow(primary[kpi], row) + fast));
+            double fast = noisy[kpi][other] - RecordedSources.Slow(noisy[kpi], other);
+            return (primary[kpi][row], Math.Max(0, RecordedSources.Slow(primary[kpi], row) + fast));
         });
     }
 
     private Case AsdTwin()
     {
         var (first, second, shift) = s_asdTwins[_random.Next(s_asdTwins.Length)];
-        var (primary, shadow) = (Asd(first), Asd(second));
+        var (primary, shadow) = (_sources.Asd(first), _sources.Asd(second));
         int from = _random.Next(primary["m07"].Length - 2900);
-        return Build("asd-twin", s_asdKpis, TimeSpan.FromMinutes(5), 2880, 1152, (kpi, i) =>
+        return Build("asd-twin", RecordedSources.AsdKpis, TimeSpan.FromMinutes(5), 2880, 1152, (kpi, i) =>
             (primary[kpi][from + i], shadow[kpi][Math.Min(from + i + shift, shadow[kpi].Length - 1)]));
     }
 
@@ -127,11 +114,11 @@ internal sealed class SurrogateSet(int seed)
     {
         int first = _random.Next(3);
         int second = (first + 1 + _random.Next(2)) % 3;
-        var bins = Azure();
-        int from = _random.Next(bins["0"].Length / s_azureKpis.Length / 3);
-        return Build("azure-probe", s_azureKpis, TimeSpan.FromHours(2), 400, 160, (kpi, i) =>
+        var bins = _sources.Azure();
+        int from = _random.Next(AzureBins / 3);
+        return Build("azure-probe", RecordedSources.AzureKpis, TimeSpan.FromHours(2), 400, 160, (kpi, i) =>
         {
-            int at = ((from + i) * s_azureKpis.Length) + Array.IndexOf(s_azureKpis, kpi);
+            int at = ((from + i) * RecordedSources.AzureKpis.Length) + Array.IndexOf(RecordedSources.AzureKpis, kpi);
             return (bins[$"{first}"][at], bins[$"{second}"][at]);
         });
     }
@@ -215,50 +202,4 @@ internal sealed class SurrogateSet(int seed)
 
     private static double[] Column(double[] values, int width, int k, int rows) =>
         [.. Enumerable.Range(0, rows).Select(i => values[(i * width) + k])];
-
-    // Mean of nine samples around one.
-    private static double Slow(double[] series, int at)
-    {
-        double sum = 0;
-        for (int i = at - 4; i <= at + 4; i++) sum += series[i];
-        return sum / 9;
-    }
-
-    private Dictionary<string, double[]> Smd(string machine) => Read(
-        $"smd/machine-{machine}", path => SharedData.Table(path + ".train.csv.gz", path + ".test.csv.gz"));
-
-    private Dictionary<string, double[]> Asd(int server) => Read(
-        $"asd/omi-{server}", path => SharedData.Table(path + ".train.csv.gz", path + ".test.csv.gz"));
-
-    private Dictionary<string, double[]> Read(string path, Func<string, Dictionary<string, double[]>> read)
-    {
-        if (_tables.TryGetValue(path, out var table)) return table;
-        SharedData.Path(path[..path.IndexOf('/', StringComparison.Ordinal)]);
-        return _tables[path] = read(SharedData.Path() + "/" + path);
-    }
-
-    // Per VM: bins of two hours x KPIs, NaN where nothing was measured.
-    private Dictionary<string, double[]> Azure() => Read("azure-vm-noise/bins", _ =>
-    {
-        const int binSeconds = 7200;
-        var start = new DateTimeOffset(2023, 6, 1, 0, 0, 0, TimeSpan.Zero);
-        const int binCount = 2200;
-        var bins = Enumerable.Range(0, 3).ToDictionary(
-            static vm => $"{vm}", static _ => Enumerable.Repeat(double.NaN, binCount * s_azureKpis.Length).ToArray());
-        for (int k = 0; k < s_azureKpis.Length; k++)
-        {
-            string file = SharedData.Path("azure-vm-noise", $"eastus.{s_azureKpis[k]}.csv.gz");
-            foreach (string line in SharedData.Lines(file).Skip(1))
-            {
-                string[] fields = line.Split(',');
-                var time = DateTimeOffset.Parse(fields[0], System.Globalization.CultureInfo.InvariantCulture);
-                int bin = (int)((time - start).TotalSeconds / binSeconds);
-                if (bin is < 0 or >= binCount || time < start) continue;
-                bins[fields[1]][(bin * s_azureKpis.Length) + k] =
-                    double.Parse(fields[2], System.Globalization.CultureInfo.InvariantCulture);
-            }
-        }
-
-        return bins;
-    });
 }
