@@ -92,7 +92,7 @@ public sealed class LiveDrift
             Score = evidence.Score,
             Hint = evidence.Hint >= 1,
             Form = drifts ? evidence.Form : null,
-            Side = drifts && hardware ? _sides[index].Against() : DriftSide.Neither,
+            Side = drifts && hardware ? _sides[index].Against(evidence.Form) : DriftSide.Neither,
             Onset = drifts ? now - (Sampling * Math.Max(0, samples - evidence.OnsetSample)) : null,
             Change = double.IsFinite(evidence.Change) ? evidence.Change : 0,
             Explanation = evidence.Explanation,

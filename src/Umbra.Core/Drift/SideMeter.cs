@@ -33,11 +33,18 @@ public sealed class SideMeter(KpiBaseline baseline)
     }
 
     /// <summary>
-    /// Whom a drift speaks against: the side that got worse more, or neither when both are as usual or better.
+    /// Whom a drift speaks against: the side that got worse more, or neither when both are as usual or better. Nor
+    /// where the drift's own direction denies it: a primary that fell below what its shadow lets expect got no worse.
     /// </summary>
-    public DriftSide Against() =>
-        Math.Max(_primary, _shadow) < WorseMin ? DriftSide.Neither
-        : _primary >= _shadow ? DriftSide.Primary : DriftSide.Shadow;
+    /// <param name="form">The drift's form.</param>
+    public DriftSide Against(DriftForm form)
+    {
+        if (Math.Max(_primary, _shadow) < WorseMin) return DriftSide.Neither;
+        var side = _primary >= _shadow ? DriftSide.Primary : DriftSide.Shadow;
+        return (form, side) is (DriftForm.LevelDown, DriftSide.Primary) or (DriftForm.LevelUp, DriftSide.Shadow)
+            ? DriftSide.Neither
+            : side;
+    }
 
     private static void Update(SeriesScale? scale, double value, ref double worse)
     {

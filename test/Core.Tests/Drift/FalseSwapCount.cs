@@ -42,7 +42,7 @@ internal sealed record FalseSwapCount(double WatchedDays, IReadOnlyList<FalseVer
             for (int k = 0; k < width; k++)
             {
                 if (!current.IsVerdict(k)) continue;
-                var side = sides[k].Against();
+                var side = sides[k].Against(current.FormOf(k));
                 if (!everyVerdict && !(pair.IsHardware[k] && side == DriftSide.Primary)) continue;
                 double day = i * series.Sampling.TotalDays;
                 verdicts.Add(new FalseVerdict(pair.Name, series.Kpis[k], day, side, current.Explain(k)));

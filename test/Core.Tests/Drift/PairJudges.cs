@@ -14,6 +14,9 @@ internal interface IPairJudge
     /// <summary>Whether the KPI is called drifted now.</summary>
     bool IsVerdict(int kpi);
 
+    /// <summary>The form of the drift.</summary>
+    DriftForm FormOf(int kpi);
+
     /// <summary>Why, in words.</summary>
     string Explain(int kpi);
 }
@@ -29,6 +32,8 @@ internal sealed class ProductJudge(RecordedPair pair) : IPairJudge
     public void Observe(ReadOnlySpan<double> primary, ReadOnlySpan<double> shadow) => _watch.Observe(primary, shadow);
 
     public bool IsVerdict(int kpi) => _watch.Detector is { } detector && detector.Score(kpi) >= 1;
+
+    public DriftForm FormOf(int kpi) => _watch.Detector!.Evidence(kpi).Form;
 
     public string Explain(int kpi) => _watch.Detector!.Evidence(kpi).Explanation;
 }
@@ -56,6 +61,8 @@ internal sealed class CusumJudge(RecordedPair pair) : IPairJudge
     public PairBaseline? Baseline { get; private set; }
 
     public bool IsVerdict(int kpi) => Math.Max(_sums[kpi].Up, _sums[kpi].Down) > _limit;
+
+    public DriftForm FormOf(int kpi) => _sums[kpi].Up >= _sums[kpi].Down ? DriftForm.LevelUp : DriftForm.LevelDown;
 
     public string Explain(int kpi) => "";
 
