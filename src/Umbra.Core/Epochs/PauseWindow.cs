@@ -9,6 +9,9 @@ internal sealed class PauseWindow
     /// <summary>Epochs that the figures are over.</summary>
     public const int EpochsMax = 512;
 
+    // So many newest epochs say how long a pause is now.
+    private const int Newest = 16;
+
     private readonly List<EpochReport> _reports = new(EpochsMax);
     private int _oldest;
 
@@ -31,7 +34,7 @@ internal sealed class PauseWindow
     public long PagesWithin(TimeSpan budget, int pagesMax)
     {
         if (_reports.Count == 0) return pagesMax / 2;
-        EpochReport last = _reports[(_oldest + _reports.Count - 1) % _reports.Count];
+        EpochReport last = NewestBut(0);
         TimeSpan left = budget - (last.Pause - last.ScanCopy);
         if (left <= TimeSpan.Zero || last.PausedPages == 0 || last.ScanCopy == TimeSpan.Zero) return pagesMax / 2;
         double pages = left / (last.ScanCopy / last.PausedPages);
@@ -43,12 +46,23 @@ internal sealed class PauseWindow
     {
         get
         {
-            const int newest = 16;
-            int count = Math.Min(newest, _reports.Count);
+            int count = Math.Min(Newest, _reports.Count);
             TimeSpan sum = TimeSpan.Zero;
-            for (int i = 1; i <= count; i++) sum += _reports[(_oldest + _reports.Count - i) % _reports.Count].Pause;
+            for (int i = 1; i <= count; i++) sum += NewestBut(i - 1).Pause;
             return count == 0 ? TimeSpan.Zero : sum / count;
         }
+    }
+
+    /// <summary>Whether the newest epochs took longer on average; not before there are enough ordinary ones.</summary>
+    public bool IsBeyond(TimeSpan budget)
+    {
+        if (_reports.Count < Newest || Mean <= budget) return false;
+        for (int i = 0; i < Newest; i++)
+        {
+            if (NewestBut(i).Resync) return false;
+        }
+
+        return true;
     }
 
     /// <summary>
@@ -72,6 +86,8 @@ internal sealed class PauseWindow
             ContMs = reports.Average(r => r.Continue.TotalMilliseconds),
         };
     }
+
+    private EpochReport NewestBut(int count) => _reports[(_oldest + _reports.Count - 1 - count) % _reports.Count];
 
     private static double Quantile(double[] sorted, double part) =>
         sorted[Math.Min(sorted.Length - 1, (int)Math.Ceiling(part * sorted.Length) - 1)];

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Umbra.Core.Basics;
 using Umbra.Core.Protocol;
 
@@ -23,6 +24,7 @@ public sealed partial class SourceSession
     private TimeSpan _seedTime;
     private CutEpoch? _unacknowledged;
     private EpochReport? _cutReport;
+    private string _budgetTrouble = "";
     private bool _cutFinal;
     private bool _barrierTail;
     private bool _round;
@@ -338,8 +340,22 @@ public sealed partial class SourceSession
 
         EpochReport report = cut.Report with { AcknowledgedAt = now };
         _pauses.Add(report);
+        CheckPauseBudget();
         _effects.EpochAcknowledged(report);
         FinishSyncs(cut.Report.CutAt);
+    }
+
+    // What can be done about it is done: more is sent ahead of the pause. The rest is told, once.
+    private void CheckPauseBudget()
+    {
+        string before = _budgetTrouble;
+        _budgetTrouble = _pauses.IsBeyond(_policy.PauseBudget)
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"epochs flow, but the pause budget of {_policy.PauseBudget.TotalMilliseconds:0.#} ms cannot be held: "
+                + $"{_pauses.Mean.TotalMilliseconds:0.0} ms on average")
+            : "";
+        if (before.Length == 0 && _budgetTrouble.Length > 0) _effects.Report("sync.pause-budget", _budgetTrouble);
     }
 
     private void FinishSyncs(TimeSpan cutAt)

@@ -295,7 +295,7 @@ public sealed partial class SourceSession
         TimeSpan lagMax = Max(_policy.IntervalMax, _policy.Interval * 2) + SessionLimits.LagTolerance;
         return now - _acknowledgedCutAt > lagMax
             ? (ProtectionState.Degraded, $"the shadow is {(now - _acknowledgedCutAt).TotalSeconds:0.0} s behind")
-            : (ProtectionState.Protected, "epochs flow within policy");
+            : (ProtectionState.Protected, _budgetTrouble.Length > 0 ? _budgetTrouble : "epochs flow within policy");
     }
 
     private void FinishAction(

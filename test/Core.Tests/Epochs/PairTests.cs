@@ -322,6 +322,28 @@ public sealed class PairTests
     }
 
     [Fact]
+    public void A_pause_budget_that_cannot_be_held_is_told_once_and_taken_back()
+    {
+        PairRig rig = new(new ProtectionPolicy
+        {
+            Interval = TimeSpan.FromMilliseconds(50), PauseBudget = TimeSpan.FromMilliseconds(10),
+        });
+        rig.Seed();
+        rig.Run(TimeSpan.FromSeconds(2));
+        Assert.Equal("epochs flow within policy", rig.Source.Status(rig.Now).Reason);
+        rig.Guest.Intercept = call =>
+            call == "Paused" ? CallOutcome.DoneIn(TimeSpan.FromMilliseconds(30)) : null;
+        rig.Run(TimeSpan.FromSeconds(2));
+        SourceStatus status = rig.Source.Status(rig.Now);
+        Assert.Equal(ProtectionState.Protected, status.Protection);
+        Assert.Contains("pause budget of 10 ms cannot be held", status.Reason, StringComparison.Ordinal);
+        Assert.Single(rig.SourceSaid.Reports, static said => said.Kind == "sync.pause-budget");
+        rig.Guest.Intercept = _ => null;
+        rig.Run(TimeSpan.FromSeconds(2));
+        Assert.Equal("epochs flow within policy", rig.Source.Status(rig.Now).Reason);
+    }
+
+    [Fact]
     public void Only_one_cut_epoch_is_unacknowledged()
     {
         PairRig rig = new();
