@@ -15,6 +15,9 @@ public sealed class DiskExport(int disk, long bytes, DiskLog log) : INbdExport
     /// <inheritdoc/>
     public long Bytes => bytes;
 
+    /// <summary>Writes are durable when the shadow has acknowledged their epoch.</summary>
+    public bool CanFlush => false;
+
     private NbdError Answer => _isRetired ? NbdError.Io : NbdError.None;
 
     /// <summary>Takes no more requests: they fail.</summary>
@@ -44,7 +47,7 @@ public sealed class DiskExport(int disk, long bytes, DiskLog log) : INbdExport
     /// <summary>A discarded range may keep its content on the shadow.</summary>
     public NbdError Trim(long offset, long length) => Answer;
 
-    /// <summary>Nothing to do: writes are durable when the shadow has acknowledged their epoch.</summary>
+    /// <summary>Nothing to do; for a client that asks all the same.</summary>
     public NbdError Flush() => Answer;
 
     private static bool IsWhole(long offset, long length) => (offset | length) % BatchLimits.Sector == 0;

@@ -11,6 +11,12 @@ public interface INbdExport
     long Bytes { get; }
 
     /// <summary>
+    /// Whether <see cref="Flush"/> does anything. Where it does not, clients are not offered it: QEMU asks for it twice
+    /// each time that it stops a guest, and waits.
+    /// </summary>
+    bool CanFlush { get; }
+
+    /// <summary>
     /// Reads. A request of more than <see cref="NbdLimits.PieceBytes"/> comes in pieces, here and in
     /// <see cref="Write"/>.
     /// </summary>

@@ -109,7 +109,7 @@ internal sealed class NbdHandshake(NbdWire wire, NbdExports exports)
         Span<byte> reply = stackalloc byte[10 + NbdProtocol.ExportNamePaddingBytes];
         reply.Clear();
         BinaryPrimitives.WriteInt64BigEndian(reply, export.Bytes);
-        BinaryPrimitives.WriteUInt16BigEndian(reply[8..], NbdTransmission.Flags);
+        BinaryPrimitives.WriteUInt16BigEndian(reply[8..], NbdTransmission.FlagsOf(export));
         wire.Write(_noZeroes ? reply[..10] : reply);
         return export;
     }
@@ -159,7 +159,7 @@ internal sealed class NbdHandshake(NbdWire wire, NbdExports exports)
         Span<byte> size = stackalloc byte[12];
         BinaryPrimitives.WriteUInt16BigEndian(size, NbdProtocol.InfoExport);
         BinaryPrimitives.WriteInt64BigEndian(size[2..], export.Bytes);
-        BinaryPrimitives.WriteUInt16BigEndian(size[10..], NbdTransmission.Flags);
+        BinaryPrimitives.WriteUInt16BigEndian(size[10..], NbdTransmission.FlagsOf(export));
         Reply(option, NbdProtocol.ReplyInfo, size);
 
         // A sector, the grain of guests' disks: the client never has to read around a write.

@@ -8,12 +8,14 @@ namespace Umbra.Qemu.Disks;
 /// </summary>
 internal sealed class NbdTransmission(NbdWire wire, INbdExport export)
 {
-    /// <summary>What the server offers of every export.</summary>
-    public const ushort Flags = NbdProtocol.HasFlags | NbdProtocol.SendFlush | NbdProtocol.SendFua
-        | NbdProtocol.SendTrim | NbdProtocol.SendWriteZeroes;
+    private const ushort Always = NbdProtocol.HasFlags | NbdProtocol.SendTrim | NbdProtocol.SendWriteZeroes;
+    private const ushort Flushes = NbdProtocol.SendFlush | NbdProtocol.SendFua;
 
     private readonly byte[] _piece = GC.AllocateUninitializedArray<byte>(
         NbdProtocol.SimpleReplyBytes + NbdLimits.PieceBytes);
+
+    /// <summary>What the server offers of an export.</summary>
+    public static ushort FlagsOf(INbdExport export) => (ushort)(Always | (export.CanFlush ? Flushes : 0));
 
     /// <summary>Serves until the connection ends.</summary>
     public NbdEnd Run()

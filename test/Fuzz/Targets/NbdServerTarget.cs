@@ -73,6 +73,8 @@ public sealed class NbdServerTarget : IFuzzTarget
 
         public NbdError Trim(long offset, long length) => Check(offset, length);
 
+        public bool CanFlush => true;
+
         public NbdError Flush() => NbdError.None;
 
         private static NbdError Check(long offset, long length) =>

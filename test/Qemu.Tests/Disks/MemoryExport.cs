@@ -45,6 +45,8 @@ internal sealed class MemoryExport(long bytes) : INbdExport
         return Answer;
     }
 
+    public bool CanFlush { get; init; } = true;
+
     public NbdError Flush()
     {
         Note("flush");

@@ -54,6 +54,20 @@ public sealed class NbdServerTests : IDisposable
         Assert.Equal(["flush"], _export.Requests);
     }
 
+    [Theory]
+    [InlineData("disk", true)]
+    [InlineData("lasting", false)]
+    public void Flushing_is_offered_where_it_does_something(string name, bool flushes)
+    {
+        const int sendFlush = 1 << 2, sendFua = 1 << 3;
+        _server.Exports.Set("lasting", new MemoryExport(_export.Bytes) { CanFlush = false });
+        using NbdClient client = NbdClient.Greeted(_path);
+        client.Option(7, NbdClient.GoData(name));
+        (_, byte[] info) = client.ReceiveOptionReply(7);
+        int flags = BinaryPrimitives.ReadUInt16BigEndian(info.AsSpan(10)) & (sendFlush | sendFua);
+        Assert.Equal(flushes ? sendFlush | sendFua : 0, flags);
+    }
+
     [Fact]
     public void Info_describes_the_export_and_goes_on_negotiating()
     {
@@ -369,6 +383,8 @@ public sealed class NbdServerTests : IDisposable
         public NbdError WriteZeroes(long offset, long length, bool mayUnmap) => NbdError.None;
 
         public NbdError Trim(long offset, long length) => NbdError.None;
+
+        public bool CanFlush => true;
 
         public NbdError Flush() => NbdError.None;
     }
