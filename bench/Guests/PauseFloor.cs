@@ -24,6 +24,7 @@ public static class PauseFloor
         var stops = new List<double>();
         var saves = new List<double>();
         var conts = new List<double>();
+        var asked = new List<double>();
         using var timer = new PeriodicTimer(s_gap);
         for (int round = -warmUp; round < rounds; round++)
         {
@@ -37,12 +38,20 @@ public static class PauseFloor
             conts.Add(cont);
         }
 
+        for (int round = 0; round < rounds; round++)
+        {
+            await timer.WaitForNextTickAsync();
+            Timed(session, QmpCommands.Stop);
+            asked.Add(Timed(session, QmpCommands.QueryBlockJobs));
+            Timed(session, QmpCommands.Cont);
+        }
+
         File.Delete(scratchFile);
         Statistics all = Statistics.Of(stops.Zip(saves, conts).Select(r => r.First + r.Second + r.Third))!;
-        return new FloorFigures(all, stops.Average(), saves.Average(), conts.Average());
+        return new FloorFigures(all, stops.Average(), saves.Average(), conts.Average(), asked.Average());
     }
 
-    private static double Timed(QmpSession session, QmpCommand<QmpNothing> command)
+    private static double Timed<T>(QmpSession session, QmpCommand<T> command)
     {
         long start = Stopwatch.GetTimestamp();
         Value(session.Execute(command, s_deadline));
@@ -54,4 +63,12 @@ public static class PauseFloor
 }
 
 /// <summary>The floor: whole pauses, and means of the phases, milliseconds.</summary>
-public sealed record FloorFigures(Statistics Pause, double StopMs, double SaveMs, double ContMs);
+/// <param name="Pause">Whole pauses.</param>
+/// <param name="StopMs">Stop.</param>
+/// <param name="SaveMs">Device state.</param>
+/// <param name="ContMs">Cont.</param>
+/// <param name="AskMs">
+/// No part of it: one question about the disks' mirrors (<c>query-block-jobs</c>) while the guest stands still, which
+/// every epoch asks beside its device state.
+/// </param>
+public sealed record FloorFigures(Statistics Pause, double StopMs, double SaveMs, double ContMs, double AskMs);

@@ -41,7 +41,7 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
         {
             ["pauseMeanMs"] = floor.Pause.Mean, ["pauseP50Ms"] = floor.Pause.P50, ["pauseP99Ms"] = floor.Pause.P99,
             ["stopMs"] = Statistics.Round(floor.StopMs), ["deviceStateMs"] = Statistics.Round(floor.SaveMs),
-            ["contMs"] = Statistics.Round(floor.ContMs),
+            ["contMs"] = Statistics.Round(floor.ContMs), ["askMs"] = Statistics.Round(floor.AskMs),
         }, "bare stop, device state, cont");
         return floor;
     }
