@@ -24,10 +24,13 @@ internal static class Program
             new BenchOption("--intervals", "MS,...", "time between epochs (default 1000,100,50)"),
             new BenchOption("--seconds", "N", $"measured time of each case (default {SecondsDefault})"),
             new BenchOption("--memory", "MIB", $"the guest's memory (default {MemoryDefault})"),
+            new BenchOption("--runs", "N", "all of it so often, and how far the runs lie apart (default 1)"),
+            new BenchOption("--compare", "N", "full compares of shadow and guest within each case (default 0)"),
         ],
         [
             "./dev bench sync --report sync.json",
             "./dev bench sync --workloads sqlite --intervals 100 --seconds 60",
+            "./dev bench sync --workloads random-10 --runs 3 --compare 2",
         ]);
 
     private static Task<int> Main(string[] arguments)
@@ -42,6 +45,8 @@ internal static class Program
             Time = TimeSpan.FromSeconds(parsed.Number("--seconds", parsed.Quick ? 3 : SecondsDefault)),
             MemoryBytes = parsed.Number("--memory", MemoryDefault) * (long)Sizes.MiB,
             FloorRounds = parsed.Quick ? 10 : 100,
+            Runs = parsed.Number("--runs", 1),
+            Compares = parsed.Number("--compare", 0),
         }, report).RunAsync());
     }
 }

@@ -15,4 +15,10 @@ internal sealed record SyncPlan
     public required long MemoryBytes { get; init; }
 
     public required int FloorRounds { get; init; }
+
+    /// <summary>How often all of it is done.</summary>
+    public required int Runs { get; init; }
+
+    /// <summary>Full compares within each case.</summary>
+    public required int Compares { get; init; }
 }

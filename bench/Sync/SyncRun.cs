@@ -9,7 +9,27 @@ namespace Umbra.Bench.Sync;
 /// <summary>The cases in order: for each workload its guest unprotected, the floor, then each interval.</summary>
 internal sealed class SyncRun(SyncPlan plan, BenchReport report)
 {
+    // What the runs are compared by, by case.
+    private static readonly string[] s_compared = ["pauseP50Ms", "floorRatio", "wireRatio", "slowdownPercent"];
+
+    private readonly Dictionary<string, List<Dictionary<string, double?>>> _cases = [];
+    private string _run = "";
+
     public async Task RunAsync()
+    {
+        for (int run = 1; run <= plan.Runs; run++)
+        {
+            _run = plan.Runs > 1 ? $", run {run}" : "";
+            await RunOnceAsync();
+        }
+
+        foreach ((string name, List<Dictionary<string, double?>> runs) in _cases)
+        {
+            if (runs.Count > 1) report.Add(name + ", spread", Spread(runs), $"least and most of {runs.Count} runs");
+        }
+    }
+
+    private async Task RunOnceAsync()
     {
         await using GuestLab lab = await GuestLab.CreateAsync(hosts: 3);
         foreach (Workload workload in plan.Workloads)
@@ -37,7 +57,7 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
         await lab.Fleet.WaitForVmAsync(
             GuestLab.Vm, "to be looked after again",
             vm => vm.Guest == GuestState.Running && vm.Protection == ProtectionState.Unprotected, GuestLab.Patience);
-        report.Add($"{workload.Name} floor", new Dictionary<string, double?>
+        report.Add($"{workload.Name} floor{_run}", new Dictionary<string, double?>
         {
             ["pauseMeanMs"] = floor.Pause.Mean, ["pauseP50Ms"] = floor.Pause.P50, ["pauseP99Ms"] = floor.Pause.P99,
             ["stopMs"] = Statistics.Round(floor.StopMs), ["deviceStateMs"] = Statistics.Round(floor.SaveMs),
@@ -56,7 +76,9 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
         SyncStatus before = await StatusAsync(lab);
         TimeSpan cpu = Machine.CpuTime(agent);
         long start = Stopwatch.GetTimestamp();
+        Task<int> comparing = CompareAsync(lab);
         double speed = await lab.SpeedAsync(workload, plan.Time);
+        int compares = await comparing;
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         double cpuSeconds = (Machine.CpuTime(agent) - cpu).TotalSeconds;
         long resident = Machine.ResidentOwnBytes(agent);
@@ -67,7 +89,8 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
         long raw = after.RawBytes - before.RawBytes;
         long wire = after.WireBytes - before.WireBytes;
         PauseStatistics pause = after.Pause;
-        report.Add($"{workload.Name} {interval.TotalMilliseconds:0} ms", new Dictionary<string, double?>
+        string name = $"{workload.Name} {interval.TotalMilliseconds:0} ms";
+        var figures = new Dictionary<string, double?>
         {
             ["pauseMeanMs"] = Statistics.Round(pause.MeanMs), ["pauseP50Ms"] = Statistics.Round(pause.P50Ms),
             ["pauseP99Ms"] = Statistics.Round(pause.P99Ms), ["stopMs"] = Statistics.Round(pause.StopMs),
@@ -83,7 +106,30 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
             ["agentMiB"] = Statistics.Round(resident / (double)Sizes.MiB),
             ["operationsPerSecond"] = Statistics.Round(speed),
             ["slowdownPercent"] = bare <= 0 ? null : Statistics.Round(100 * (1 - (speed / bare))),
-        });
+        };
+        if (plan.Compares > 0) figures["comparesEqual"] = compares;
+        report.Add(name + _run, figures);
+        if (!_cases.TryGetValue(name, out List<Dictionary<string, double?>>? runs)) _cases.Add(name, runs = []);
+        runs.Add(figures);
+    }
+
+    // A compare that finds a difference fails the command, and with it the benchmark.
+    private async Task<int> CompareAsync(GuestLab lab)
+    {
+        for (int i = 0; i < plan.Compares; i++) await lab.Lab.UmbraAsync("vm", "verify", GuestLab.Vm.Value);
+        return plan.Compares;
+    }
+
+    private static Dictionary<string, double?> Spread(List<Dictionary<string, double?>> runs)
+    {
+        var spread = new Dictionary<string, double?>();
+        foreach (string figure in s_compared)
+        {
+            spread[figure + "Min"] = runs.Min(run => run[figure]);
+            spread[figure + "Max"] = runs.Max(run => run[figure]);
+        }
+
+        return spread;
     }
 
     private static async Task<SyncStatus> StatusAsync(GuestLab lab) =>
