@@ -67,6 +67,17 @@ public sealed record BenchReport
         File.WriteAllText(path, JsonSerializer.Serialize(this, s_json) + "\n");
     }
 
+    /// <summary>Adds a case of measured times, milliseconds.</summary>
+    public void AddTimes(string name, IReadOnlyCollection<double> times, string note)
+    {
+        Statistics? of = Statistics.Of(times);
+        Add(name, new Dictionary<string, double?>
+        {
+            ["count"] = times.Count, ["meanMs"] = of?.Mean, ["p50Ms"] = of?.P50, ["p99Ms"] = of?.P99,
+            ["maxMs"] = of?.Max,
+        }, note);
+    }
+
     /// <summary>Adds a case and says it.</summary>
     public void Add(string name, IReadOnlyDictionary<string, double?> figures, string note = "")
     {

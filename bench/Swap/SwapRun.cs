@@ -74,24 +74,14 @@ internal sealed class SwapRun(int swaps, TimeSpan interval, Workload workload, l
 
     private void Report(GuestRecord client)
     {
-        AddCase("blackout", _blackouts, "the pause on the old host to running on the new one");
-        AddCase("decision to running", _decisions, "");
-        AddCase("client gap", _gaps, "longest silence on one TCP connection, a line every 10 ms in between");
-        foreach ((string name, List<double> times) in _phases) AddCase("phase " + name, times, "");
+        report.AddTimes("blackout", _blackouts, "the pause on the old host to running on the new one");
+        report.AddTimes("decision to running", _decisions, "");
+        report.AddTimes("client gap", _gaps, "longest silence on one TCP connection, a line every 10 ms in between");
+        foreach ((string name, List<double> times) in _phases) report.AddTimes("phase " + name, times, "");
         string fault = client.Broken ?? client.Fault ?? "";
         report.Add("soundness", new Dictionary<string, double?>
         {
             ["swapsFailed"] = _failed, ["guestErrors"] = _errors, ["connectionsLost"] = client.Broken is null ? 0 : 1,
         }, fault);
-    }
-
-    private void AddCase(string name, List<double> times, string note)
-    {
-        Statistics? of = Statistics.Of(times);
-        report.Add(name, new Dictionary<string, double?>
-        {
-            ["count"] = times.Count, ["meanMs"] = of?.Mean, ["p50Ms"] = of?.P50, ["p99Ms"] = of?.P99,
-            ["maxMs"] = of?.Max,
-        }, note);
     }
 }

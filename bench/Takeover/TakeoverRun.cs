@@ -35,8 +35,8 @@ internal sealed class TakeoverRun(
                 $"takeover {i + 1} of {takeovers}: {_sinceProof[^1]:0} ms after the proof"));
         }
 
-        AddCase("proof to running", _sinceProof, "the proof is the agent's word that the process is gone");
-        AddCase("kill to running", _sinceKill, "");
+        report.AddTimes("proof to running", _sinceProof, "the proof is the agent's word that the process is gone");
+        report.AddTimes("kill to running", _sinceKill, "");
         report.Add("soundness", new Dictionary<string, double?> { ["guestErrors"] = _errors });
     }
 
@@ -68,15 +68,5 @@ internal sealed class TakeoverRun(
         }
 
         throw new TimeoutException($"the guest does not run on its shadow after {GuestLab.Patience}");
-    }
-
-    private void AddCase(string name, List<double> times, string note)
-    {
-        Statistics? of = Statistics.Of(times);
-        report.Add(name, new Dictionary<string, double?>
-        {
-            ["count"] = times.Count, ["meanMs"] = of?.Mean, ["p50Ms"] = of?.P50, ["p99Ms"] = of?.P99,
-            ["maxMs"] = of?.Max,
-        }, note);
     }
 }
