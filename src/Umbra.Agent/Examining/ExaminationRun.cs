@@ -1,3 +1,4 @@
+using Umbra.Agent.Health;
 using Umbra.Agent.Sensors;
 using Umbra.Core.Api;
 using Umbra.Core.Health.Kernel;
@@ -19,9 +20,6 @@ internal static class ExaminationRun
     /// <summary>Seconds before them: a canary that begins has no reading yet, and cold caches.</summary>
     public const int WarmUp = 2;
 
-    // One directory per controller, and one per module in it.
-    private const int EdacDepth = 2;
-
     private static readonly string[] s_kpis =
         [KpiNames.CpuWork, KpiNames.MemoryLatency, KpiNames.DiskLatency, KpiNames.DiskFlush];
 
@@ -29,7 +27,7 @@ internal static class ExaminationRun
     public static async Task<Examination> MakeAsync(
         ExaminedHost host, ExaminationRequest request, CancellationToken stop)
     {
-        SysFiles memoryBefore = ReadEdac(host.Root);
+        SysFiles memoryBefore = EdacReader.ReadFiles(host.Root, withRates: true);
         var log = new LookLog();
         await using (new KpiSampler(SensorsFor(host, request.Place), TimeProvider.System, static () => BootClock.Now,
             log.Take))
@@ -37,7 +35,7 @@ internal static class ExaminationRun
             await log.Full.WaitAsync(stop);
         }
 
-        string memory = EdacScrub.Describe(memoryBefore, ReadEdac(host.Root));
+        string memory = EdacScrub.Describe(memoryBefore, EdacReader.ReadFiles(host.Root, withRates: true));
         return new Examination
         {
             Id = request.Id,
@@ -66,12 +64,6 @@ internal static class ExaminationRun
             sensors.Add(new DiskSensor(host.Canaries, CanaryFiles.In(place.Directory, host.Paths, host.Host)));
         return sensors;
     }
-
-    private static SysFiles ReadEdac(string root) => new(SysTree.Read(
-        Path.Combine(root, "sys/devices/system/edac/mc"), EdacDepth,
-        static path => path.EndsWith("_count", StringComparison.Ordinal)
-            || path.EndsWith("_label", StringComparison.Ordinal) || path.EndsWith('/')
-            || path.EndsWith("/" + EdacScrub.RateFile, StringComparison.Ordinal)));
 
     /// <summary>The sets of an examination; the sampler never gives two at the same time.</summary>
     private sealed class LookLog

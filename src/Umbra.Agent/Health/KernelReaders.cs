@@ -9,6 +9,7 @@ namespace Umbra.Agent.Health;
 /// <summary>Memory errors that the kernel counts (EDAC), below <paramref name="root"/>.</summary>
 public sealed class EdacReader(string root, TimeSpan period, TimeSpan deadline) : IHealthReader
 {
+    // One directory per controller, and one per module in it.
     private const int Depth = 2;
 
     /// <inheritdoc/>
@@ -21,13 +22,17 @@ public sealed class EdacReader(string root, TimeSpan period, TimeSpan deadline) 
     public TimeSpan Deadline => deadline;
 
     /// <inheritdoc/>
-    public Task<ReadOutcome> ReadAsync(CancellationToken stop)
-    {
-        var files = SysTree.Read(Path.Combine(root, "sys/devices/system/edac/mc"), Depth, static path =>
-            path.EndsWith("_count", StringComparison.Ordinal) || path.EndsWith("_label", StringComparison.Ordinal)
-            || path.EndsWith('/'));
-        return Task.FromResult(ReadOutcome.Of(EdacFiles.Parse(new SysFiles(files))));
-    }
+    public Task<ReadOutcome> ReadAsync(CancellationToken stop) =>
+        Task.FromResult(ReadOutcome.Of(EdacFiles.Parse(ReadFiles(root, withRates: false))));
+
+    /// <summary>What EDAC tells below <paramref name="root"/>.</summary>
+    /// <param name="root">Where <c>sys</c> is.</param>
+    /// <param name="withRates">Also how fast memory is scrubbed.</param>
+    internal static SysFiles ReadFiles(string root, bool withRates) => new(SysTree.Read(
+        Path.Combine(root, "sys/devices/system/edac/mc"), Depth,
+        path => path.EndsWith("_count", StringComparison.Ordinal) || path.EndsWith("_label", StringComparison.Ordinal)
+            || path.EndsWith('/')
+            || (withRates && path.EndsWith("/" + EdacScrub.RateFile, StringComparison.Ordinal))));
 
     /// <inheritdoc/>
     public void Dispose()
