@@ -33,7 +33,6 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
     private long _onset;
     private string _step = "";
     private string _shown = "";
-    private int _judged;
 
     private bool IsControl => _kind == DegradeKind.NoneButBusy;
 
@@ -47,7 +46,13 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
         Task seeding = SeedAsync();
         await using GuestClient client = await ConnectAsync();
         await seeding;
-        await LearnAsync();
+        if (!await LearnAsync())
+        {
+            // Nothing of what follows would say anything.
+            Report.ElapsedSeconds = Timeline.Elapsed.TotalSeconds;
+            return;
+        }
+
         _before = await Fleet.VmAsync(Vm);
         Begin();
         bool early = await WatchAsync(QuietTime);
@@ -62,7 +67,8 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
         Report.ElapsedSeconds = Timeline.Elapsed.TotalSeconds;
     }
 
-    private async Task LearnAsync()
+    /// <summary>Waits for the baseline; whether the hardware is judged by it.</summary>
+    private async Task<bool> LearnAsync()
     {
         Timeline.Say(
             $"the baseline of the pair is learnt from {Options.CalibrationSeconds} s "
@@ -75,11 +81,14 @@ public sealed class DegradeRun(FleetLab lab, DemoOptions options, Timeline timel
             if (quarter > shown && drift!.State == DriftWatchState.Learning) Timeline.Note(drift.Reason);
             shown = quarter;
             return drift?.State == DriftWatchState.Watching;
-        }, TimeSpan.FromSeconds(Options.CalibrationSeconds) + LearningSlack, Lab.Diagnosis);
+        }, (TimeSpan.FromSeconds(Options.CalibrationSeconds) * Core.Drift.DriftWatch.CalibrationStretchMax)
+            + LearningSlack, Lab.Diagnosis);
         // A watch that judges nothing never swaps either, and would prove nothing.
         DriftStatus? watch = (await Fleet.DecisionAsync(Vm)).Drift;
-        _judged = watch?.Kpis.Count(static kpi => Core.Drift.KpiSense.IsHardware(kpi.Kpi)) ?? 0;
-        Conclude("the drift watch judges the hardware's KPIs", _judged >= JudgedMin, $"{_judged} of them");
+        int judged = watch?.Kpis.Count(static kpi => Core.Drift.KpiSense.IsHardware(kpi.Kpi)) ?? 0;
+        Conclude(
+            "the drift watch judges the hardware's KPIs", judged >= JudgedMin, $"{judged} of them; {watch?.Reason}");
+        return judged >= JudgedMin;
     }
 
     private void Begin()

@@ -57,6 +57,22 @@ public sealed class BaselineLearner
         }
     }
 
+    /// <summary>
+    /// Whether a KPI of hardware has been read on both sides, and not often enough to be judged later.
+    /// </summary>
+    public bool IsShortOfHardware
+    {
+        get
+        {
+            for (int k = 0; k < _kpis.Count; k++)
+            {
+                if (KpiSense.IsHardware(_kpis[k]) && KnownPairs(k) is > 0 and < SamplesMin) return true;
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>The baseline; null while fewer than <see cref="SamplesMin"/> samples are there.</summary>
     public PairBaseline? Learn()
     {

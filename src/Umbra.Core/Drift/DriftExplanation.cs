@@ -8,9 +8,12 @@ internal static class DriftExplanation
     // Below this nothing is worth a sentence.
     private const double ScoreMin = 0.5;
 
+    public static string OfNotJudged(KpiBaseline baseline) => baseline.Samples < BaselineLearner.SamplesMin
+        ? $"not judged: {baseline.Samples} readings in the calibration, {BaselineLearner.SamplesMin} are needed"
+        : "not judged: it never changed in the calibration";
+
     public static string Of(DriftEvidence evidence, double logThreshold, TimeSpan falseVerdictInterval)
     {
-        if (!evidence.IsJudged) return "not judged: it never changed in the calibration";
         if (evidence.Score < ScoreMin) return evidence.IsKnown ? "no drift" : "no drift; the newest reading is missing";
         var invariant = CultureInfo.InvariantCulture;
         string what = evidence.Form switch

@@ -22,7 +22,7 @@ public enum DriftPhase
 
 /// <summary>What is known about drift of one KPI.</summary>
 /// <param name="Kpi">The KPI.</param>
-/// <param name="IsJudged">False where it never changed in the calibration, so that it has no scale.</param>
+/// <param name="IsJudged">False where the calibration gave it no scale; the explanation says why.</param>
 /// <param name="IsKnown">False where the newest judged reading is missing.</param>
 /// <param name="Score">Log evidence over log threshold: 0 nothing, 1 the verdict, at most 1.5.</param>
 /// <param name="Form">The form with the highest score.</param>

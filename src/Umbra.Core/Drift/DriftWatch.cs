@@ -19,6 +19,12 @@ public enum RelearnReason
 /// </summary>
 public sealed class DriftWatch
 {
+    /// <summary>
+    /// A calibration that waits for readings of hardware ends after so many times its samples at the latest: a sensor
+    /// that hardly ever answers must not keep the others from being judged.
+    /// </summary>
+    public const int CalibrationStretchMax = 4;
+
     // From this score on drift is suspected.
     private const double SuspectedScore = 0.5;
 
@@ -26,14 +32,25 @@ public sealed class DriftWatch
     private readonly TimeSpan _sampling;
     private readonly DriftOptions _options;
     private readonly int _calibrationSamples;
+    private readonly int _calibrationSamplesMax;
     private BaselineLearner _learner;
     private PairDetector? _detector;
 
     /// <summary>Starts to calibrate, or to watch where <paramref name="stored"/> fits the KPIs and the
     /// interval.</summary>
+    /// <param name="pair">Whose it is; null: nobody's, as in a replay.</param>
+    /// <param name="kpis">Names, in the order of the samples.</param>
+    /// <param name="sampling">Time between samples.</param>
+    /// <param name="calibrationSamples">Samples to learn from.</param>
+    /// <param name="stored">A baseline that was kept; null: none.</param>
+    /// <param name="options">Parameters; null: the product's.</param>
+    /// <param name="waitsForHardware">
+    /// Whether a calibration in which a KPI of hardware was read too seldom goes on: what is not judged by its baseline
+    /// is never judged. False where the calibration's end is given.
+    /// </param>
     public DriftWatch(
         PairKey? pair, IReadOnlyList<string> kpis, TimeSpan sampling, int calibrationSamples,
-        PairBaseline? stored = null, DriftOptions? options = null)
+        PairBaseline? stored = null, DriftOptions? options = null, bool waitsForHardware = false)
     {
         Pair = pair;
         _kpis = kpis;
@@ -41,6 +58,13 @@ public sealed class DriftWatch
         _options = options ?? DriftOptions.Default;
         _calibrationSamples = Math.Clamp(
             calibrationSamples, BaselineLearner.SamplesMin, BaselineLearner.SamplesMax);
+        _calibrationSamplesMax = _calibrationSamples;
+        if (waitsForHardware)
+        {
+            _calibrationSamplesMax = Math.Min(
+                BaselineLearner.SamplesMax, CalibrationStretchMax * _calibrationSamples);
+        }
+
         _learner = new BaselineLearner(kpis, sampling, _options);
         bool fits = stored is not null && stored.Pair == pair && stored.Sampling == sampling
             && stored.Kpis.Select(static kpi => kpi.Kpi).SequenceEqual(kpis);
@@ -80,6 +104,7 @@ public sealed class DriftWatch
 
         _learner.Add(primary, shadow);
         if (_learner.Samples < _calibrationSamples) return;
+        if (_learner.Samples < _calibrationSamplesMax && _learner.IsShortOfHardware) return;
         if (_learner.Learn() is not { } baseline) return;
         _detector = new PairDetector(baseline with { Pair = Pair }, _options);
         _learner = new BaselineLearner(_kpis, _sampling, _options);

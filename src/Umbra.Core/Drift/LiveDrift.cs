@@ -1,4 +1,3 @@
-using System.Globalization;
 using Umbra.Core.Api;
 using Umbra.Core.Sensors;
 
@@ -38,7 +37,7 @@ public sealed class LiveDrift
     public LiveDrift(PairKey pair, int calibration, PairBaseline? stored)
     {
         _calibration = Math.Clamp(calibration, CalibrationMin, BaselineLearner.SamplesMax);
-        _watch = new DriftWatch(pair, Kpis, Sampling, _calibration, stored);
+        _watch = new DriftWatch(pair, Kpis, Sampling, _calibration, stored, waitsForHardware: true);
         MeetBaseline();
     }
 
@@ -65,7 +64,10 @@ public sealed class LiveDrift
             return new DriftStatus
             {
                 State = DriftWatchState.Learning,
-                Reason = $"learning what the pair looks like: {report.Samples} of {_calibration} seconds",
+                Reason = report.Samples < _calibration
+                    ? $"learning what the pair looks like: {report.Samples} of {_calibration} seconds"
+                    : $"learning what the pair looks like, {report.Samples} seconds so far: "
+                        + "a sensor of the hardware has answered too seldom to be judged later",
                 Progress = Math.Min(1, (double)report.Samples / _calibration),
             };
         }
@@ -73,9 +75,10 @@ public sealed class LiveDrift
         return new DriftStatus
         {
             State = DriftWatchState.Watching,
-            Reason = string.Create(
-                CultureInfo.InvariantCulture,
-                $"every second is weighed; {report.Kpis.Count(static kpi => kpi.IsJudged)} of {Kpis.Length} KPIs"),
+            Reason = $"every second is weighed; {report.Kpis.Count(static kpi => kpi.IsJudged)} of {Kpis.Length} KPIs"
+                + string.Concat(report.Kpis
+                    .Where(static kpi => !kpi.IsJudged && KpiSense.IsHardware(kpi.Kpi))
+                    .Select(static kpi => $"; {kpi.Kpi} is {kpi.Explanation}")),
             Progress = 1,
             Kpis = [.. report.Kpis.Where(static kpi => kpi.IsJudged).Select(kpi => Describe(kpi, report.Samples, now))],
         };

@@ -90,7 +90,9 @@ public sealed class PairDetector
             _streams[highest].Mean, _bets[highest].Mean, "");
         return evidence with
         {
-            Explanation = DriftExplanation.Of(evidence, _logThreshold, _options.FalseVerdictInterval),
+            Explanation = baseline.IsJudged
+                ? DriftExplanation.Of(evidence, _logThreshold, _options.FalseVerdictInterval)
+                : DriftExplanation.OfNotJudged(baseline),
         };
     }
 

@@ -91,6 +91,29 @@ public sealed class LiveDriftTests
     }
 
     [Fact]
+    public void A_sensor_of_the_hardware_that_answers_late_is_waited_for()
+    {
+        RunWithDiskFrom(Calibration - 20, Calibration + 20);
+        var status = _live.Status(Start);
+        Assert.Equal(DriftWatchState.Learning, status.State);
+        Assert.Contains("too seldom", status.Reason, StringComparison.Ordinal);
+        Run(40);
+        Assert.Contains(_live.Status(Start).Kpis, static kpi => kpi.Kpi == KpiNames.DiskLatency);
+    }
+
+    [Fact]
+    public void A_sensor_of_the_hardware_that_hardly_ever_answers_is_named_and_keeps_the_others_from_nothing()
+    {
+        RunWithDiskFrom(10, 20);
+        RunWithDiskFrom(int.MaxValue, DriftWatch.CalibrationStretchMax * Calibration);
+        var status = _live.Status(Start);
+        Assert.Equal(DriftWatchState.Watching, status.State);
+        Assert.Contains("disk.latency is not judged: 10 readings", status.Reason, StringComparison.Ordinal);
+        Assert.Contains("net.loss is not judged: 0 readings", status.Reason, StringComparison.Ordinal);
+        Assert.Contains(status.Kpis, static kpi => kpi.Kpi == KpiNames.CpuWork);
+    }
+
+    [Fact]
     public void A_kept_baseline_is_gone_on_with_and_that_of_another_pair_is_not()
     {
         Run(Calibration);
@@ -124,6 +147,18 @@ public sealed class LiveDriftTests
             double load = sway ? 1 + (0.3 * Math.Sin(_second / 20.0)) : 1;
             var at = TimeSpan.FromSeconds(_second++);
             _live.On(new KpiPair(at, Set(at, primary * load), Set(at, shadow * load)));
+        }
+    }
+
+    // Until that second, the disk's canary answering from the other one on.
+    private void RunWithDiskFrom(int first, int end)
+    {
+        for (; _second < end; _second++)
+        {
+            var at = TimeSpan.FromSeconds(_second);
+            KpiSet known = Set(at, 1);
+            KpiSet set = _second >= first ? known : known with { Samples = [.. known.Samples.Skip(1)] };
+            _live.On(new KpiPair(at, set, set));
         }
     }
 
