@@ -1,5 +1,7 @@
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Linux;
+using Umbra.Linux.Processes;
 using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
 using Umbra.Testing;
@@ -57,6 +59,24 @@ public sealed class TestVm : IAsyncDisposable
             vm, Paths(vm, side), role, Deadline, TestContext.Current.CancellationToken);
         Assert.True(started.IsOk, started.ToString());
         return Track(started.Value);
+    }
+
+    /// <summary>
+    /// As a person starts one: without what Umbra adds to have QEMU refuse devices that it cannot save.
+    /// </summary>
+    public async Task<QemuVm> StartByHand(string side = "a")
+    {
+        HostPaths paths = Paths(Small, side);
+        string[] arguments =
+            [.. QemuCommandLine.Build(Small, paths, QemuRole.Primary).Where(a => a != "-only-migratable")];
+        Outcome<ProcessHandle> started = DetachedProcess.Start(
+            new DetachedStart(QemuVm.Program, arguments, paths.ErrorLog));
+        Assert.True(started.IsOk, started.ToString());
+        using ProcessHandle process = started.Value;
+        QmpOutcome<QemuVm> adopted = await QemuVm.AdoptAsync(
+            process.Identity, paths, Deadline, TestContext.Current.CancellationToken);
+        Assert.True(adopted.IsOk, adopted.ToString());
+        return Track(adopted.Value);
     }
 
     /// <summary>Executes a command that must succeed.</summary>

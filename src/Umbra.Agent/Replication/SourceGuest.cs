@@ -61,7 +61,10 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         _monitor = vm.Qemu.Monitor;
         _saver = new DeviceStateSaver(
             _monitor, Path.Combine(paths.Volatile, "devices"), Path.Combine(paths.Volatile, "migrate"),
-            new Lz4Compressor(), services.Hash);
+            new Lz4Compressor(), services.Hash)
+        {
+            IsAlwaysSavable = vm.Qemu.IsOnlyMigratable,
+        };
         _lease = new LeaseFile(paths);
         _nbd = NbdServer.Start(paths.NbdSocket);
         _disks = new MirroredDisks(new MirroredDisksOptions
@@ -170,8 +173,8 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         (_isSaved, _cutsBefore) = (false, _disks.Cuts);
         CallOutcome stopped = Stop();
         // QEMU writes its devices' state while this side scans and copies memory.
-        if (stopped.Succeeded) _saver.Begin();
-        return stopped;
+        QmpOutcome<QmpNothing> begun = stopped.Succeeded ? _saver.Begin(MonitorDeadline) : savable;
+        return begun.IsOk ? stopped : CallOutcome.Failed(begun.Description);
     }
 
     /// <inheritdoc/>

@@ -59,6 +59,12 @@ public sealed class DeviceStateSaver
     public bool SendPrefix { get; set; } = true;
 
     /// <summary>
+    /// Whether QEMU itself refuses devices that it cannot save (<see cref="Machines.QemuVm.IsOnlyMigratable"/>): then
+    /// <see cref="Begin"/> need not ask.
+    /// </summary>
+    public bool IsAlwaysSavable { get; init; }
+
+    /// <summary>
     /// Once, before the first save: what a migration needs. Whether one is possible is asked before each.
     /// </summary>
     public Task<QmpOutcome<QmpNothing>> PrepareAsync(TimeSpan deadline, CancellationToken cancel = default) =>
@@ -72,9 +78,19 @@ public sealed class DeviceStateSaver
         Judge(_monitor.Execute(QmpCommands.QueryMigrate, deadline));
 
     /// <summary>
-    /// Starts the save of the paused VM; QEMU writes while the caller copies pages. <see cref="Finish"/> ends it.
+    /// Starts the save of the paused VM; QEMU writes while the caller copies pages. <see cref="Finish"/> ends it. Where
+    /// QEMU takes any device, one may have been plugged in since the last question, and that is asked again: what is
+    /// left is a device plugged in between QEMU's answer and the save, some tenths of a millisecond.
     /// </summary>
-    public void Begin() => _begun ??= _monitor.Begin(_save);
+    /// <returns>A failure when the VM cannot be saved; nothing is begun then.</returns>
+    public QmpOutcome<QmpNothing> Begin(TimeSpan deadline)
+    {
+        QmpOutcome<QmpNothing> savable = _begun is null && !IsAlwaysSavable
+            ? CheckSavable(deadline)
+            : QmpOutcome.Ok<QmpNothing>(default);
+        if (savable.IsOk) _begun ??= _monitor.Begin(_save);
+        return savable;
+    }
 
     /// <summary>
     /// Waits out a save that was begun and is not wanted any more, so that the next one is of its own pause.
@@ -92,7 +108,8 @@ public sealed class DeviceStateSaver
     public QmpOutcome<QmpNothing> Finish(IBufferWriter<byte> destination, TimeSpan deadline)
     {
         long start = Stopwatch.GetTimestamp();
-        Begin();
+        QmpOutcome<QmpNothing> begun = Begin(deadline);
+        if (!begun.IsOk) return begun;
         QmpOutcome<QmpNothing> saved = _monitor.Finish(_begun!.Value, deadline);
         _begun = null;
         if (!saved.IsOk) return saved;

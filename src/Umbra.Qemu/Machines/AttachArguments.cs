@@ -36,7 +36,7 @@ public sealed partial class AttachArguments
 
     /// <summary>As the others, without a value.</summary>
     private static readonly HashSet<string> s_droppedSwitches =
-        ["-daemonize", "-S", "-no-user-config", "-nographic", "-no-shutdown"];
+        ["-daemonize", "-S", "-no-user-config", "-nographic", "-no-shutdown", QemuCommandLine.OnlyMigratable];
 
     /// <summary>Arguments that the standby needs as well, as they are.</summary>
     private static readonly HashSet<string> s_kept =

@@ -31,6 +31,9 @@ public static class QemuCommandLine
         return arguments;
     }
 
+    /// <summary>Has QEMU refuse every device whose state it cannot save.</summary>
+    internal const string OnlyMigratable = "-only-migratable";
+
     /// <summary>Ids of the devices that Umbra gives every VM that it starts itself.</summary>
     internal static IReadOnlyList<string> FixedDeviceIds { get; } =
         ["serial0", .. Enumerable.Range(0, PciLayout.HotPlugPorts).Select(PciLayout.Port)];
@@ -97,6 +100,9 @@ public static class QemuCommandLine
             $"memory-backend-file,id={vm.MemoryId},size={mebibytes}M,mem-path={Escape(paths.RamFile)},share=on",
         ]);
         arguments.AddRange(["-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"]);
+        // A device that QEMU cannot save, plugged in between the question about such devices and the save, would kill
+        // it: it refuses them itself.
+        arguments.Add(OnlyMigratable);
         if (vm.Uuid is not null) arguments.AddRange(["-uuid", vm.Uuid]);
     }
 

@@ -30,6 +30,9 @@ public sealed class QemuVm : IDisposable
         Brake = brake;
         _errorLog = errorLog;
         _errorLogStart = errorLogStart;
+        Outcome<IReadOnlyList<string>> commandLine = process.CommandLine();
+        IsOnlyMigratable = commandLine.IsOk && commandLine.Value.Any(
+            static a => a is QemuCommandLine.OnlyMigratable or "-" + QemuCommandLine.OnlyMigratable);
         Exited = process.WaitForExit(Timeout.InfiniteTimeSpan, _letGo.Token);
     }
 
@@ -39,6 +42,12 @@ public sealed class QemuVm : IDisposable
 
     /// <summary>Pid and start time, to adopt it again by.</summary>
     public ProcessIdentity Identity => _process.Identity;
+
+    /// <summary>
+    /// Whether this QEMU refuses devices whose state it cannot save, as those do that Umbra has started. False when its
+    /// command line cannot be read.
+    /// </summary>
+    public bool IsOnlyMigratable { get; }
 
     /// <summary>The first monitor: all ordinary commands.</summary>
     public QmpSession Monitor { get; }

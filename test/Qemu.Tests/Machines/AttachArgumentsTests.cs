@@ -15,7 +15,7 @@ public sealed class AttachArgumentsTests
         + "-device virtio-blk-pci,drive=x,id=vda,"
         + "serial=abc -device pcie-root-port,id=p0,chassis=1 -chardev socket,id=q,path=/q1,server=on,wait=off "
         + "-mon chardev=q,mode=control -qmp unix:/q2,server=on,wait=off "
-        + "-qmp unix:/q3,server=on,wait=off -serial stdio -rtc base=utc --no-reboot";
+        + "-qmp unix:/q3,server=on,wait=off -serial stdio -rtc base=utc --no-reboot --only-migratable";
 
     [Fact]
     public void A_protectable_command_line_is_understood()

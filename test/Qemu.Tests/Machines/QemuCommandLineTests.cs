@@ -28,7 +28,8 @@ public sealed class QemuCommandLineTests
                 "-machine pc-q35-7.2,memory-backend=ram0 -accel tcg -cpu qemu64 "
                     + "-smp cpus=1,sockets=1,cores=1,threads=1",
                 "-m size=256M -object memory-backend-file,id=ram0,size=256M,mem-path=/dev/shm/web.ram,share=on",
-                "-nodefaults -no-user-config -display none -vga none -uuid 5d1f6b1e-0000-4000-8000-000000000001",
+                "-nodefaults -no-user-config -display none -vga none -only-migratable "
+                    + "-uuid 5d1f6b1e-0000-4000-8000-000000000001",
                 "-device pcie-root-port,id=hp3,bus=pcie.0,addr=0x13,chassis=4,slot=4",
                 "-blockdev driver=raw,node-name=disk-d0,cache.direct=on,file.driver=file,file.filename=/s,,1/d0.raw,",
                 "-device driver=virtio-blk-pci,id=d0,drive=disk-d0,bus=pcie.0,addr=0x2",
