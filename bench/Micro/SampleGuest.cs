@@ -40,7 +40,9 @@ internal sealed class SampleGuest(PageSample sample) : ISourceGuest
 
     public CallOutcome Resume() => CallOutcome.Done;
 
-    public CallOutcome SaveDeviceState(IBufferWriter<byte> destination) => CallOutcome.Done;
+    public CallOutcome SaveDeviceState() => CallOutcome.Done;
+
+    public CallOutcome TakeDeviceState(IBufferWriter<byte> destination) => CallOutcome.Done;
 
     public CallOutcome MarkHeld(HeldMark mark) => CallOutcome.Done;
 

@@ -10,6 +10,7 @@ namespace Umbra.Simulation;
 internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGuest, ISourceDisks
 {
     private byte[] _before = [];
+    private byte[] _lastState = [];
     private readonly PlantedPages _pages = new(guest);
     private long _readTo;
 
@@ -53,7 +54,25 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
         return guest.Resume();
     }
 
-    public CallOutcome SaveDeviceState(IBufferWriter<byte> destination) => guest.SaveDeviceState(destination);
+    public CallOutcome SaveDeviceState() => guest.SaveDeviceState();
+
+    public CallOutcome TakeDeviceState(IBufferWriter<byte> destination)
+    {
+        ArrayBufferWriter<byte> state = new();
+        CallOutcome taken = guest.TakeDeviceState(state);
+        if (bug == PlantedBug.UnreadStateReplaced && !taken.Succeeded && _lastState.Length > 0)
+        {
+            destination.Write(_lastState);
+            return CallOutcome.Done;
+        }
+
+        if (!taken.Succeeded) return taken;
+        _lastState = state.WrittenSpan.ToArray();
+        destination.Write(bug == PlantedBug.StateOfLater
+            ? guest.DeviceStateOf(ModelGuest.ReadDeviceState(_lastState).Cut)
+            : _lastState);
+        return taken;
+    }
 
     public CallOutcome MarkHeld(HeldMark mark) =>
         bug == PlantedBug.HeldForgotten ? CallOutcome.Done : guest.MarkHeld(mark);

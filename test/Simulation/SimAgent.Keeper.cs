@@ -286,8 +286,10 @@ internal sealed partial class SimAgent
         {
             _world.Race(_host, call);
             MayCrash(call);
-            return Stalls(call) ?? (_world.GuestTrouble() && SimWorld.MayFail(call)
-                ? CallOutcome.Failed("the emulator does not answer") : null);
+            if (Stalls(call) is { } failure) return failure;
+            if (_world.IsStateUseless(call)) return CallOutcome.Failed("a device was plugged in");
+            return _world.GuestTrouble() && SimWorld.MayFail(call)
+                ? CallOutcome.Failed("the emulator does not answer") : null;
         };
         guest.NextCut = _world.NextCut;
         guest.Snapshot = snapshot => _world.Snapshots[snapshot.Cut] = snapshot;

@@ -51,6 +51,12 @@ public enum PlantedBug
     /// <summary>A VM is handed back by the last word of the old copy's host, which is not asked.</summary>
     KeeperNotAsked,
 
+    /// <summary>A device state that could not be read is replaced by the one before it, and the epoch sealed.</summary>
+    UnreadStateReplaced,
+
+    /// <summary>The device state that is read after the guest was let run is not that of the pause.</summary>
+    StateOfLater,
+
     /// <summary>When a VM was last moved by suspicion is forgotten.</summary>
     CoolDownIgnored,
 

@@ -24,7 +24,8 @@ internal sealed partial class SimWorld
         Require(
             store.ReadDeviceState(store.Committed, bytes).Succeeded,
             "the device state of the committed epoch is there");
-        long cut = ModelGuest.ReadDeviceState(bytes.WrittenSpan).Cut;
+        (long cut, long steps) = ModelGuest.ReadDeviceState(bytes.WrittenSpan);
+        Require(Snapshots[cut].Steps == steps, $"the device state is that of cut {cut}");
         bytes.ResetWrittenCount();
         Require(store.ReadConfiguration(store.Committed, bytes).Succeeded, "the committed configuration is there");
         host.Media.Intercept = faults;

@@ -17,6 +17,9 @@ internal sealed partial class SimWorld
     // Calls that take their time while others do: the inner one ends first.
     private const int StallDepthMax = 3;
 
+    // A device state shows only as it is read, with the guest running again, that it is of no use: once in so many.
+    private const int StateUselessOneIn = 60;
+
     private static readonly TimeSpan s_callLost = TimeSpan.FromMilliseconds(700);
 
     private TimeSpan _guestTroubleUntil;
@@ -36,7 +39,8 @@ internal sealed partial class SimWorld
 
     /// <summary>Calls into the emulator's monitor: they hang with it, and have a deadline.</summary>
     public static bool IsMonitorCall(string call) => call is "Pause" or "Paused" or "Stop" or "Stopped" or "Resume"
-        or "Resumed" or "SaveDeviceState" or "Disks.Cut" or "Disks.Restart" or "Load" or "Run" or "Ran";
+        or "Resumed" or "SaveDeviceState" or "TakeDeviceState" or "Disks.Cut" or "Disks.Restart" or "Load" or "Run"
+        or "Ran";
 
     /// <summary>
     /// Messages that stand on their own when they come twice or late. The two that do not are answers without an
@@ -45,6 +49,9 @@ internal sealed partial class SimWorld
     public static bool MayBeDisordered(PairMessage message) => message is not (ShadowHello or HashReply);
 
     public bool GuestTrouble() => Faulty && Now < _guestTroubleUntil && Random.OneIn(3);
+
+    public bool IsStateUseless(string call) =>
+        Faulty && call == "TakeDeviceState" && Random.OneIn(StateUselessOneIn);
 
     public bool StorageTrouble(SimHost host) => Faulty && Now < host.StorageTroubleUntil && Random.OneIn(6);
 
@@ -89,7 +96,7 @@ internal sealed partial class SimWorld
     public void Race(SimHost host, string call)
     {
         if (host.Runs && call is "TakeDirty" or "TakenDirty" or "CopyPages" or "CopiedPage" or "Pause" or "Stop"
-            or "Resumed")
+            or "Resumed" or "TakeDeviceState")
         {
             if (host.Runs && Random.OneIn(3)) Write(host.Guest!);
         }

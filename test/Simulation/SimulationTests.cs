@@ -34,6 +34,8 @@ public sealed class SimulationTests
     [InlineData(PlantedBug.UnacknowledgedForgotten)]
     [InlineData(PlantedBug.HeldForgotten)]
     [InlineData(PlantedBug.KeeperNotAsked)]
+    [InlineData(PlantedBug.UnreadStateReplaced)]
+    [InlineData(PlantedBug.StateOfLater)]
     [InlineData(PlantedBug.CoolDownIgnored)]
     [InlineData(PlantedBug.ShadowSuspicionIgnored)]
     [InlineData(PlantedBug.CordonForgotten)]

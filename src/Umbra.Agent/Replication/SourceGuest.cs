@@ -47,6 +47,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     private readonly Action _changed;
     private ulong _topology;
     private string _whyNoEpoch = "";
+    private ArrayBufferWriter<byte>? _compared;
     private bool _isSaved;
     private long _cutsBefore;
 
@@ -170,7 +171,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         QmpOutcome<QmpNothing> savable = _saver.CheckSavable(MonitorDeadline);
         if (!savable.IsOk) return CallOutcome.Failed(savable.Description);
         _saver.Abandon(MonitorDeadline);
-        (_isSaved, _cutsBefore) = (false, _disks.Cuts);
+        (_compared, _isSaved, _cutsBefore) = (null, false, _disks.Cuts);
         CallOutcome stopped = Stop();
         // QEMU writes its devices' state while this side scans and copies memory.
         QmpOutcome<QmpNothing> begun = stopped.Succeeded ? _saver.Begin(MonitorDeadline) : savable;
@@ -206,22 +207,27 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     }
 
     /// <inheritdoc/>
-    public CallOutcome SaveDeviceState(IBufferWriter<byte> destination)
+    public CallOutcome SaveDeviceState()
     {
         long start = Stopwatch.GetTimestamp();
-        // A comparison needs it by itself, and takes its time anyway.
-        ArrayBufferWriter<byte>? compared = BeforeResume is null ? null : new();
-        QmpOutcome<QmpNothing> saved = _saver.Finish(compared ?? destination, MonitorDeadline);
+        QmpOutcome<QmpNothing> saved = _saver.Finish(MonitorDeadline);
         if (!saved.IsOk) return CallOutcome.Failed(saved.Description);
-        if (CompareTopology() is { Length: > 0 } why) return CallOutcome.Failed(why);
-        if (compared is not null)
+        return BeforeResume is null ? Done(start) : SaveForComparison(start);
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome TakeDeviceState(IBufferWriter<byte> destination)
+    {
+        long start = Stopwatch.GetTimestamp();
+        if (_compared is { } read)
         {
-            SavedStateHash = _hash.Hash(compared.WrittenSpan);
-            _isSaved = true;
-            destination.Write(compared.WrittenSpan);
+            _compared = null;
+            destination.Write(read.WrittenSpan);
+            return Done(start);
         }
 
-        return Done(start);
+        CallOutcome taken = ReadDeviceState(destination);
+        return taken.Succeeded ? Done(start) : taken;
     }
 
     /// <inheritdoc/>
@@ -256,6 +262,25 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         _tracker.Dispose();
         _memory.Dispose();
         _lease.Dispose();
+    }
+
+    // A comparison needs it before the guest runs, and takes its time anyway. Nothing that comes later may fail an
+    // epoch that was compared.
+    private CallOutcome SaveForComparison(long start)
+    {
+        var state = new ArrayBufferWriter<byte>();
+        CallOutcome read = ReadDeviceState(state);
+        if (!read.Succeeded) return read;
+        (_compared, _isSaved, SavedStateHash) = (state, true, _hash.Hash(state.WrittenSpan));
+        return Done(start);
+    }
+
+    private CallOutcome ReadDeviceState(IBufferWriter<byte> destination)
+    {
+        QmpOutcome<QmpNothing> taken = _saver.Take(destination);
+        // Also where it could not be taken: its devices may be why.
+        if (CompareTopology() is { Length: > 0 } why) return CallOutcome.Failed(why);
+        return taken.IsOk ? CallOutcome.Done : CallOutcome.Failed(taken.Description);
     }
 
     // Before each pause, on nobody's time.

@@ -55,8 +55,17 @@ public interface ISourceGuest
     /// </summary>
     CallOutcome Resume();
 
-    /// <summary>Appends the state of CPUs and devices of the paused guest to <paramref name="destination"/>.</summary>
-    CallOutcome SaveDeviceState(IBufferWriter<byte> destination);
+    /// <summary>
+    /// Has the state of CPUs and devices of the paused guest saved whole, aside: <see cref="TakeDeviceState"/> reads
+    /// it, and the guest may run by then.
+    /// </summary>
+    CallOutcome SaveDeviceState();
+
+    /// <summary>
+    /// Appends what the last <see cref="SaveDeviceState"/> saved to <paramref name="destination"/>, once. Reading it
+    /// can show that it is not to be used (other devices than were known): a failure leaves the epoch unsealed.
+    /// </summary>
+    CallOutcome TakeDeviceState(IBufferWriter<byte> destination);
 
     /// <summary>
     /// Notes durably that the guest must stay paused, so that neither a restarted agent nor the guard resumes it. When

@@ -168,14 +168,14 @@ public sealed partial class SourceSession
             return scanned ? _guestRetryAt : DirtyUnknown(copied, now);
         }
 
-        CallOutcome saved = _guest.SaveDeviceState(_deviceState);
-        if (saved.Succeeded && _deviceState.WrittenCount is 0 or > SessionLimits.DeviceStateBytesMax)
-            saved = CallOutcome.Failed($"a device state of {_deviceState.WrittenCount} bytes");
+        CallOutcome saved = _guest.SaveDeviceState();
         if (!saved.Succeeded) return BarrierFailed("saving the device state", saved, now);
         CallOutcome cut = _disks.Cut();
         if (!cut.Succeeded) return BarrierFailed("cutting the disks", cut, now);
         _configuration = _guest.Configuration.ToArray();
         CallOutcome resumed = final ? CallOutcome.Done : LetRun(now);
+        CallOutcome taken = TakeDeviceState();
+        if (!taken.Succeeded) return BarrierFailed("reading the device state", taken, now);
         _pages.KeepPaused();
         _cutFinal = final;
         _barrierTail = true;
@@ -183,12 +183,21 @@ public sealed partial class SourceSession
         {
             Epoch = _writer.Epoch, Digest = 0, CutAt = now, AcknowledgedAt = now, Resync = _resyncing,
             Pages = 0, PausedPages = pages, OverflowPages = overflow, RawBytes = 0, WireBytes = 0,
-            Stop = stopped.Duration, ScanCopy = scanCopy, DeviceState = saved.Duration, DiskCut = cut.Duration,
-            Continue = resumed.Duration,
+            Stop = stopped.Duration, ScanCopy = scanCopy, DiskCut = cut.Duration, Continue = resumed.Duration,
+            DeviceState = final ? saved.Duration + taken.Duration : saved.Duration,
         };
         AfterCut(now);
         if (final) SwapPaused(now, _cutReport);
         return now;
+    }
+
+    // After the guest was let run, which need not wait for it; before anything of the epoch counts.
+    private CallOutcome TakeDeviceState()
+    {
+        CallOutcome taken = _guest.TakeDeviceState(_deviceState);
+        return taken.Succeeded && _deviceState.WrittenCount is 0 or > SessionLimits.DeviceStateBytesMax
+            ? CallOutcome.Failed($"a device state of {_deviceState.WrittenCount} bytes")
+            : taken;
     }
 
     private void AfterCut(TimeSpan now)

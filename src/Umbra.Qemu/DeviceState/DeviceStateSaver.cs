@@ -8,10 +8,11 @@ using Umbra.Qemu.Qmp;
 namespace Umbra.Qemu.DeviceState;
 
 /// <summary>
-/// Takes the device state of a paused VM, once an epoch. <c>xen-save-devices-state</c> gives the sections quickly, but
-/// without what makes them loadable; that prefix (machine type, RAM blocks, ROM pages) comes from one ordinary
-/// migration in the same pause, and again whenever the list of sections changes, which is how a hot-plug shows.
-/// One thread at a time.
+/// Takes the device state of a paused VM, once an epoch: QEMU saves it in the pause, and what it saved is read when the
+/// VM runs again. <c>xen-save-devices-state</c> gives the sections quickly, but without what makes them loadable; that
+/// prefix (machine type, RAM blocks, ROM pages) comes from one ordinary migration in the same pause. The list of
+/// sections changes with a hot-plug: that state is of no use, and the next pause takes another prefix. One thread at a
+/// time.
 /// </summary>
 public sealed class DeviceStateSaver
 {
@@ -25,6 +26,9 @@ public sealed class DeviceStateSaver
     private byte[] _file = new byte[256 * 1024];
     private ReadOnlyMemory<byte> _prefix;
     private ulong _prefixHash;
+    private ulong _prefixFingerprint;
+    private ReadOnlyMemory<byte> _stream;
+    private bool _isRead;
     private QmpCall<QmpNothing>? _begun;
 
     /// <summary>A saver for the VM behind <paramref name="monitor"/>.</summary>
@@ -45,7 +49,8 @@ public sealed class DeviceStateSaver
     }
 
     /// <summary>
-    /// Hash of the list of sections at the last save: it changes when a device is plugged in or out. 0: none yet.
+    /// Hash of the list of sections of the state read last, whether or not it could be taken: it changes when a device
+    /// is plugged in or out. 0: none yet.
     /// </summary>
     public ulong Fingerprint { get; private set; }
 
@@ -102,37 +107,56 @@ public sealed class DeviceStateSaver
     }
 
     /// <summary>
-    /// Waits for the save (begins it when that was not done) and appends the <see cref="DeviceStateBlob"/>.
+    /// Waits until QEMU has saved all of it (begins when that was not done). The VM may run on then, with
+    /// <see cref="Take"/> to come.
     /// </summary>
-    /// <returns>Failures leave the VM paused and <paramref name="destination"/> as it was.</returns>
-    public QmpOutcome<QmpNothing> Finish(IBufferWriter<byte> destination, TimeSpan deadline)
+    /// <returns>Failures leave the VM paused.</returns>
+    public QmpOutcome<QmpNothing> Finish(TimeSpan deadline)
     {
         long start = Stopwatch.GetTimestamp();
+        _isRead = false;
         QmpOutcome<QmpNothing> begun = Begin(deadline);
         if (!begun.IsOk) return begun;
         QmpOutcome<QmpNothing> saved = _monitor.Finish(_begun!.Value, deadline);
         _begun = null;
-        if (!saved.IsOk) return saved;
-        ReadOnlyMemory<byte>? read = ReadScratch();
-        if (read is not { } stream) return Corrupt("its file cannot be read or is too large");
-        if (SectionStream.Parse(stream.Span, out string error) is not { } sections) return Corrupt(error);
-        ulong fingerprint = FingerprintOf(sections);
-        if (fingerprint != Fingerprint || _prefix.IsEmpty)
-        {
-            TimeSpan left = deadline - Stopwatch.GetElapsedTime(start);
-            QmpOutcome<QmpNothing> taken = TakePrefix(SectionStream.FirstSectionHeader(stream.Span), left);
-            if (!taken.IsOk) return taken;
-        }
+        if (!saved.IsOk || HasPrefix) return saved;
+        // Where the prefix begins and ends only the state itself tells.
+        QmpOutcome<QmpNothing> read = Read();
+        return read.IsOk && !HasPrefix
+            ? TakePrefix(SectionStream.FirstSectionHeader(_stream.Span), deadline - Stopwatch.GetElapsedTime(start))
+            : read;
+    }
 
-        Fingerprint = fingerprint;
+    /// <summary>
+    /// Reads what was saved last and appends the <see cref="DeviceStateBlob"/>; the VM may run.
+    /// </summary>
+    /// <returns>
+    /// A failure also when the state has other sections than its prefix is for: a device was plugged in or out.
+    /// <paramref name="destination"/> is as it was then.
+    /// </returns>
+    public QmpOutcome<QmpNothing> Take(IBufferWriter<byte> destination)
+    {
+        QmpOutcome<QmpNothing> read = _isRead ? QmpOutcome.Ok<QmpNothing>(default) : Read();
+        if (!read.IsOk) return read;
+        if (!HasPrefix) return Corrupt("devices were plugged in or out; the next pause takes it with its new prefix");
         new DeviceStateBlob
         {
-            Fingerprint = fingerprint,
+            Fingerprint = Fingerprint,
             PrefixHash = _prefixHash,
             Prefix = SendPrefix ? _prefix : default,
-            State = stream[SectionStream.HeaderBytes..],
+            State = _stream[SectionStream.HeaderBytes..],
         }.WriteTo(destination, _lz4, _hash);
-        return saved;
+        return read;
+    }
+
+    private bool HasPrefix => !_prefix.IsEmpty && _prefixFingerprint == Fingerprint;
+
+    private QmpOutcome<QmpNothing> Read()
+    {
+        if (ReadScratch() is not { } stream) return Corrupt("its file cannot be read or is too large");
+        if (SectionStream.Parse(stream.Span, out string error) is not { } sections) return Corrupt(error);
+        (_stream, Fingerprint, _isRead) = (stream, FingerprintOf(sections), true);
+        return QmpOutcome.Ok<QmpNothing>(default);
     }
 
     /// <summary>
@@ -155,7 +179,7 @@ public sealed class DeviceStateSaver
         int at = firstSection.IsEmpty ? -1 : stream.Span.IndexOf(firstSection);
         if (at <= 0) return Corrupt("a migration and xen-save-devices-state do not agree on the first section");
         _prefix = stream[..at];
-        _prefixHash = _hash.Hash(_prefix.Span);
+        (_prefixHash, _prefixFingerprint) = (_hash.Hash(_prefix.Span), Fingerprint);
         SendPrefix = true;
         return begun;
     }

@@ -214,6 +214,8 @@ public sealed class PairTests
     [InlineData("TakenDirty")]
     [InlineData("CopyPages")]
     [InlineData("SaveDeviceState")]
+    [InlineData("SavedDeviceState")]
+    [InlineData("TakeDeviceState")]
     [InlineData("Disks.Cut")]
     [InlineData("Resume")]
     public void A_barrier_that_fails_leaves_the_guest_running_and_the_next_epoch_complete(string failing)

@@ -53,6 +53,31 @@ public sealed class SaveAndLoadTests
     }
 
     [Fact]
+    public async Task A_state_that_is_read_when_the_primary_runs_again_is_that_of_the_pause()
+    {
+        await using var vms = new TestVm();
+        QemuVm primary = await vms.Start("a");
+        DeviceStateSaver saver = await Prepared(vms, primary);
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        Save(saver);
+        Assert.True(saver.Finish(TestVm.Deadline).IsOk);
+        string registers = await Registers(primary);
+        CopyRam(vms);
+        RunControl.Resume(primary.Monitor, TestVm.Deadline);
+        var into = new ArrayBufferWriter<byte>();
+        Assert.True(saver.Take(into).IsOk);
+        DeviceStateBlob? blob = DeviceStateBlob.Read(into.WrittenSpan, s_lz4, s_hash, out string error);
+        Assert.True(blob is not null, error);
+        QemuVm standby = await Standby(vms, TestVm.Small);
+
+        QmpOutcome<QmpNothing> loaded = DeviceStateLoader.Load(
+            standby.Monitor, blob.Prefix, blob.State, Path.Combine(vms.Directory, "in"), TestVm.Deadline);
+
+        Assert.True(loaded.IsOk, loaded.ToString());
+        Assert.Equal(registers, await Registers(standby));
+    }
+
+    [Fact]
     public async Task A_state_for_other_devices_is_refused_and_the_standby_says_why()
     {
         await using var vms = new TestVm();
@@ -70,7 +95,7 @@ public sealed class SaveAndLoadTests
     }
 
     [Fact]
-    public async Task A_hot_plugged_disk_changes_the_fingerprint_and_loads_into_a_standby_that_has_it()
+    public async Task A_hot_plugged_disk_fails_the_state_it_shows_in_and_the_next_loads_into_a_standby_that_has_it()
     {
         await using var vms = new TestVm();
         QemuVm primary = await vms.Start("a");
@@ -91,6 +116,13 @@ public sealed class SaveAndLoadTests
             TestContext.Current.CancellationToken);
         Assert.True(changed.IsOk, changed.ToString());
 
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        Assert.True(saver.Finish(TestVm.Deadline).IsOk);
+        RunControl.Resume(primary.Monitor, TestVm.Deadline);
+        var none = new ArrayBufferWriter<byte>();
+        Assert.False(saver.Take(none).IsOk);
+        Assert.Equal(0, none.WrittenCount);
+        Assert.NotEqual(before.Fingerprint, saver.Fingerprint);
         RunControl.Pause(primary.Monitor, TestVm.Deadline);
         DeviceStateBlob after = Save(saver);
         Assert.NotEqual(before.Fingerprint, after.Fingerprint);
@@ -132,11 +164,12 @@ public sealed class SaveAndLoadTests
             RunControl.Pause(primary.Monitor, TestVm.Deadline);
             double stop = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             into.ResetWrittenCount();
-            Assert.True(saver.Finish(into, TestVm.Deadline).IsOk);
+            Assert.True(saver.Finish(TestVm.Deadline).IsOk);
             double save = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             saver.SendPrefix = false;
             RunControl.Resume(primary.Monitor, TestVm.Deadline);
             double cont = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            Assert.True(saver.Take(into).IsOk);
             times.Add((stop, save - stop, cont - save));
         }
 
@@ -162,8 +195,10 @@ public sealed class SaveAndLoadTests
     private static DeviceStateBlob Save(DeviceStateSaver saver)
     {
         var into = new ArrayBufferWriter<byte>();
-        QmpOutcome<QmpNothing> saved = saver.Finish(into, TestVm.Deadline);
+        QmpOutcome<QmpNothing> saved = saver.Finish(TestVm.Deadline);
         Assert.True(saved.IsOk, saved.ToString());
+        QmpOutcome<QmpNothing> taken = saver.Take(into);
+        Assert.True(taken.IsOk, taken.ToString());
         DeviceStateBlob? blob = DeviceStateBlob.Read(into.WrittenSpan, s_lz4, s_hash, out string error);
         Assert.True(blob is not null, error);
         return blob;

@@ -30,6 +30,7 @@ public sealed class ModelGuest : ISourceGuest
 
     private readonly byte[] _memory;
     private readonly PageSet _dirty;
+    private byte[] _saved = [];
 
     /// <summary>A guest on this RAM and these disks, running.</summary>
     public ModelGuest(byte[] memory, IEnumerable<KeyValuePair<string, ModelDisk>> disks, long logBytesMax)
@@ -155,19 +156,34 @@ public sealed class ModelGuest : ISourceGuest
     }
 
     /// <inheritdoc/>
-    public CallOutcome SaveDeviceState(IBufferWriter<byte> destination)
+    public CallOutcome SaveDeviceState()
     {
         if (Intercept(nameof(SaveDeviceState)) is { } failure) return failure;
         if (!Alive) return CallOutcome.Failed("there is no process");
         Invariant.Holds(!Running, "device state is saved of a paused guest");
         long cut = NextCut();
-        Span<byte> state = destination.GetSpan(DeviceStateBytes)[..DeviceStateBytes];
-        state.Clear();
-        BinaryPrimitives.WriteInt64LittleEndian(state, cut);
-        BinaryPrimitives.WriteInt64LittleEndian(state[8..], Steps);
-        destination.Advance(DeviceStateBytes);
+        _saved = DeviceStateOf(cut);
         Snapshot(TakeSnapshot(cut));
-        return CallOutcome.DoneIn(TimeSpan.FromMilliseconds(2));
+        return Intercept("SavedDeviceState") ?? CallOutcome.DoneIn(TimeSpan.FromMilliseconds(2));
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome TakeDeviceState(IBufferWriter<byte> destination)
+    {
+        if (Intercept(nameof(TakeDeviceState)) is { } failure) return failure;
+        Invariant.Holds(_saved.Length > 0, "a device state is taken once, after it was saved");
+        destination.Write(_saved);
+        _saved = [];
+        return CallOutcome.DoneIn(TimeSpan.FromMilliseconds(0.2));
+    }
+
+    /// <summary>What <see cref="SaveDeviceState"/> saves of the guest as it is now.</summary>
+    public byte[] DeviceStateOf(long cut)
+    {
+        byte[] state = new byte[DeviceStateBytes];
+        BinaryPrimitives.WriteInt64LittleEndian(state, cut);
+        BinaryPrimitives.WriteInt64LittleEndian(state.AsSpan(8), Steps);
+        return state;
     }
 
     /// <inheritdoc/>
