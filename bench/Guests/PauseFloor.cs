@@ -69,6 +69,6 @@ public static class PauseFloor
 /// <param name="ContMs">Cont.</param>
 /// <param name="AskMs">
 /// No part of it: one question about the disks' mirrors (<c>query-block-jobs</c>) while the guest stands still, which
-/// every epoch asks beside its device state.
+/// the first epoch of each run of the mirrors asks beside its device state, and a swap's last one after it.
 /// </param>
 public sealed record FloorFigures(Statistics Pause, double StopMs, double SaveMs, double ContMs, double AskMs);

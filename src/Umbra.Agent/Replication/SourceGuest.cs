@@ -49,6 +49,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     private string _whyNoEpoch = "";
     private ArrayBufferWriter<byte>? _compared;
     private bool _isSaved;
+    private bool _isLetRun;
     private long _cutsBefore;
 
     private SourceGuest(
@@ -172,6 +173,9 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         if (!savable.IsOk) return CallOutcome.Failed(savable.Description);
         _saver.Abandon(MonitorDeadline);
         (_compared, _isSaved, _cutsBefore) = (null, false, _disks.Cuts);
+        // Nothing that comes later may fail an epoch that is compared.
+        _disks.AsksBeforeCut = BeforeResume is not null;
+        _isLetRun = false;
         CallOutcome stopped = Stop();
         // QEMU writes its devices' state while this side scans and copies memory.
         QmpOutcome<QmpNothing> begun = stopped.Succeeded ? _saver.Begin(MonitorDeadline) : savable;
@@ -194,6 +198,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         _isSaved = false;
         _saver.Abandon(MonitorDeadline);
         if (IsLeaseOver) return CallOutcome.Failed("its lease is over");
+        _isLetRun = true;
         long start = Stopwatch.GetTimestamp();
         QmpOutcome<QmpNothing> resumed = RunControl.Resume(_monitor, MonitorDeadline);
         if (IsLeaseOver)
@@ -226,8 +231,11 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
             return Done(start);
         }
 
+        _disks.AskAgain();
         CallOutcome taken = ReadDeviceState(destination);
-        return taken.Succeeded ? Done(start) : taken;
+        CallOutcome confirmed = _disks.Confirm(isStopped: !_isLetRun);
+        if (!taken.Succeeded) return taken;
+        return confirmed.Succeeded ? Done(start) : confirmed;
     }
 
     /// <inheritdoc/>

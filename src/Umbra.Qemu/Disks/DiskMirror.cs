@@ -138,6 +138,13 @@ public sealed class DiskMirror : IDisposable
         && job.Offset == job.Length && job.ActivelySynced != false;
 
     /// <summary>
+    /// Whether the copy was complete once and no write of the guest's has failed to reach the server since. Of a VM
+    /// that runs: writes may be on their way, and a job stands still for moments without harm.
+    /// </summary>
+    public static bool IsReady(BlockJobInfo? job) =>
+        job is { Ready: true, IoStatus: "ok" } && job.ActivelySynced != false;
+
+    /// <summary>
     /// Ends the mirror, and what is left of one that another agent started. The VM goes on with its own disk alone.
     /// Only while the VM is stopped: QEMU 7.2 frees the job's bitmaps under the guest's writes in flight, and dies of
     /// it sooner or later (seen after 5 and after 108 cancellations under load; never in 800 of a stopped VM). A

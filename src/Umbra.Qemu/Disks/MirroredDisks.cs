@@ -64,6 +64,8 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     private long _attempt;
     private long _brakes;
     private bool _isDisposed;
+    private bool _isProven;
+    private bool _isConfirmed;
     private QmpCall<IReadOnlyList<BlockJobInfo>>? _asked;
 
     /// <summary>Disks that are not mirrored yet: <see cref="Restart"/> begins.</summary>
@@ -144,7 +146,17 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     /// <summary>How often <see cref="Cut"/> succeeded.</summary>
     public long Cuts { get; private set; }
 
+    /// <summary>
+    /// Whether every cut asks QEMU before it is made, whatever is known: for one that nothing may fail afterwards.
+    /// </summary>
+    public bool AsksBeforeCut { get; set; }
+
     /// <inheritdoc/>
+    /// <remarks>
+    /// QEMU is asked before the first cut of a run of the mirrors: nothing is left to be copied. From then on each
+    /// write is on the server before the guest hears that it is done, or the mirror fails and says so, before
+    /// <c>stop</c> is answered. So the cuts that follow go by QEMU's events, and <see cref="Confirm"/> asks after them.
+    /// </remarks>
     public CallOutcome Cut(out long end)
     {
         CallOutcome cut = CutAll(out end);
@@ -157,18 +169,32 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
         long start = Stopwatch.GetTimestamp();
         end = 0;
         if (_disks.Length == 0) return CallOutcome.Done;
-        QmpOutcome<IReadOnlyList<BlockJobInfo>> jobs = TakeAnswer();
-        if (!jobs.IsOk) return CallOutcome.Failed(jobs.Description);
-        foreach (Mirrored disk in _disks)
-        {
-            BlockJobInfo? job = disk.Mirror.JobIn(jobs.Value);
-            if (!DiskMirror.IsReadyAndDrained(job))
-                return CallOutcome.Failed($"disk {disk.Geometry.Id} is not in step: {Describe(job)}");
-        }
-
+        _isConfirmed = IsAskDue;
+        if (_isConfirmed && WhyNotInStep(DiskMirror.IsReadyAndDrained) is { Length: > 0 } why)
+            return CallOutcome.Failed(why);
+        _isProven = true;
         if (Judge(out string detail) != DiskMirrorState.Ready) return CallOutcome.Failed(detail);
         end = _log.Cut();
         return CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start));
+    }
+
+    /// <summary>Sends the question that <see cref="Confirm"/> takes the answer of, where there is one to ask.</summary>
+    public void AskAgain()
+    {
+        if (_disks.Length > 0 && !_isConfirmed) _asked ??= _options.Monitor.Begin(QmpCommands.QueryBlockJobs);
+    }
+
+    /// <summary>
+    /// After a cut, before it counts: whether the mirrors have never failed up to now, as their events said. What fails
+    /// a mirror stays with it, so the VM may run by now.
+    /// </summary>
+    /// <param name="isStopped">Whether it does not, so that nothing may be on its way either.</param>
+    public CallOutcome Confirm(bool isStopped)
+    {
+        if (_disks.Length == 0 || _isConfirmed) return CallOutcome.Done;
+        string why = WhyNotInStep(isStopped ? DiskMirror.IsReadyAndDrained : DiskMirror.IsReady);
+        _isConfirmed = _isProven = why.Length == 0;
+        return _isConfirmed ? CallOutcome.Done : CallOutcome.Failed(why);
     }
 
     /// <inheritdoc/>
@@ -183,7 +209,7 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
         ForgetQuestion();
         QmpOutcome<QmpNothing> stopped = StopBare();
         // QEMU answers while the caller copies memory: the cut then costs the pause no round trip.
-        if (stopped.IsOk && _disks.Length > 0) _asked = _options.Monitor.Begin(QmpCommands.QueryBlockJobs);
+        if (stopped.IsOk && _disks.Length > 0 && IsAskDue) _asked = _options.Monitor.Begin(QmpCommands.QueryBlockJobs);
         return stopped;
     }
 
@@ -211,6 +237,21 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
         }
     }
 
+    private bool IsAskDue => AsksBeforeCut || !_isProven;
+
+    private string WhyNotInStep(Func<BlockJobInfo?, bool> isInStep)
+    {
+        QmpOutcome<IReadOnlyList<BlockJobInfo>> jobs = TakeAnswer();
+        if (!jobs.IsOk) return jobs.Description;
+        foreach (Mirrored disk in _disks)
+        {
+            BlockJobInfo? job = disk.Mirror.JobIn(jobs.Value);
+            if (!isInStep(job)) return $"disk {disk.Geometry.Id} is not in step: {Describe(job)}";
+        }
+
+        return "";
+    }
+
     private void NoteBrake()
     {
         _braked = $"stop hung on the mirrors for {MirrorLimits.StallMax.TotalMilliseconds} ms";
@@ -222,6 +263,7 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     /// </summary>
     private CallOutcome EndMirrors()
     {
+        _isProven = false;
         foreach (Mirrored disk in _disks) disk.Export?.Retire();
         QmpOutcome<IReadOnlyList<BlockJobInfo>> jobs = QueryJobs();
         if (!jobs.IsOk) return CallOutcome.Failed(jobs.Description);

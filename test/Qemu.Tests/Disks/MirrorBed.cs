@@ -128,7 +128,18 @@ internal sealed class MirrorBed : IAsyncDisposable
         byte[] image = await File.ReadAllBytesAsync(ImagePath);
         int same = Shadow.AsSpan().CommonPrefixLength(image);
         Assert.True(same == DiskBytes, $"the shadow differs from the image at {same}");
+        CallOutcome whole = Disks.Confirm(isStopped: true);
+        Assert.True(whole.Succeeded, whole.Detail);
         await TestVm.Ask(Vm, QmpCommands.Cont);
+    }
+
+    /// <summary>Another client's monitor: what it does shows on the product's only by events.</summary>
+    public async Task<QmpSession> HandAsync()
+    {
+        QmpOutcome<QmpSession> connected = await QmpSession.ConnectAsync(
+            _host.Paths(Definition, "a").GuardSocket!, TestVm.Deadline, TestContext.Current.CancellationToken);
+        Assert.True(connected.IsOk, connected.ToString());
+        return connected.Value;
     }
 
     /// <summary>Waits for what happens outside of this process.</summary>

@@ -48,6 +48,69 @@ public sealed class MirroredDisksTests
     }
 
     [Fact]
+    public async Task A_write_that_did_not_reach_the_server_fails_the_very_next_cut_though_QEMU_is_not_asked()
+    {
+        await using var bed = new MirrorBed();
+        await bed.Start(RandomDisk());
+        using QmpSession hand = await bed.HandAsync();
+        for (int i = 1; i <= 8; i++)
+        {
+            await bed.RestartAndCopy();
+            await bed.CutAndCompare();
+            bed.Server.DisconnectAll();
+            // Begun and not waited for: the stop has to.
+            QmpCall<string> writing = hand.Begin(QmpCommands.HumanMonitor(
+                $"qemu-io -d /machine/peripheral/d0/virtio-backend \"aio_write -P {i} {i}M 64k\""));
+            Assert.True(hand.Finish(writing, TestVm.Deadline).IsOk);
+            Assert.True(bed.Disks.StopGuest().IsOk);
+            CallOutcome cut = bed.Disks.Cut(out _);
+            Assert.False(cut.Succeeded);
+            Assert.Contains("error while mirroring", cut.Detail, StringComparison.Ordinal);
+            await TestVm.Ask(bed.Vm, QmpCommands.Cont);
+        }
+
+        await bed.RestartAndCopy();
+        await bed.CutAndCompare();
+    }
+
+    [Fact]
+    public async Task A_mirror_that_fails_between_the_cut_and_the_question_about_it_spoils_that_cut()
+    {
+        await using var bed = new MirrorBed();
+        await bed.Start(RandomDisk());
+        await bed.RestartAndCopy();
+        await bed.CutAndCompare();
+        Assert.True(bed.Disks.StopGuest().IsOk);
+        Assert.True(bed.Disks.Cut(out _).Succeeded);
+        await TestVm.Ask(bed.Vm, QmpCommands.Cont);
+        bed.Server.DisconnectAll();
+        await bed.GuestIo("write -P 7 1M 64k");
+        bed.Disks.AskAgain();
+        CallOutcome whole = bed.Disks.Confirm(isStopped: false);
+        Assert.False(whole.Succeeded);
+        Assert.Contains("d0 is not in step", whole.Detail, StringComparison.Ordinal);
+        await bed.RestartAndCopy();
+        await bed.CutAndCompare();
+    }
+
+    [Fact]
+    public async Task A_mirror_that_a_person_cancels_makes_no_cut_that_counts()
+    {
+        await using var bed = new MirrorBed();
+        await bed.Start(RandomDisk());
+        using QmpSession hand = await bed.HandAsync();
+        await bed.RestartAndCopy();
+        await bed.CutAndCompare();
+        Assert.True(hand.Execute(QmpCommands.BlockJobCancel(MirrorNames.Job(0), force: true), TestVm.Deadline).IsOk);
+        Assert.True(bed.Disks.StopGuest().IsOk);
+        bool cut = bed.Disks.Cut(out _).Succeeded;
+        await TestVm.Ask(bed.Vm, QmpCommands.Cont);
+        Assert.False(cut && bed.Disks.Confirm(isStopped: false).Succeeded);
+        await bed.RestartAndCopy();
+        await bed.CutAndCompare();
+    }
+
+    [Fact]
     public async Task A_server_that_hangs_holds_the_guests_writes_only_until_the_next_stop_pulls_the_brake()
     {
         await using var bed = new MirrorBed();

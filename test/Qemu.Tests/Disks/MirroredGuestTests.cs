@@ -33,6 +33,35 @@ public sealed class MirroredGuestTests
     }
 
     [Fact]
+    public async Task A_cut_around_a_servers_death_under_load_fails_or_equals_the_image()
+    {
+        await using var host = new TestVm();
+        (QemuVm vm, HostPaths paths) = await Boot(host);
+        using NbdServer server = NbdServer.Start(Path.Combine(host.Directory, "nbd"));
+        using MirroredDisks disks = Mirror(vm, server);
+        byte[] shadow = new byte[DiskBytes];
+        CancellationToken cancel = TestContext.Current.CancellationToken;
+        for (int i = 0; i < 12; i++)
+        {
+            long applied = await CopyAndCut(disks, vm, paths, shadow, cuts: 1);
+            Task killed = Task.Run(server.DisconnectAll, cancel);
+            Assert.True(disks.StopGuest().IsOk, disks.Detail);
+            if (disks.Cut(out long end).Succeeded)
+            {
+                LogReplay.Apply(disks.TryRead, applied, end, shadow);
+                byte[] image = await File.ReadAllBytesAsync(paths.Disks["d0"].Path, cancel);
+                Assert.True(shadow.AsSpan().SequenceEqual(image), $"cut {i} equals the image");
+            }
+
+            await killed;
+            await TestVm.Ask(vm, QmpCommands.Cont);
+            await MirrorBed.Until(() => disks.State == DiskMirrorState.Broken, "the mirror is seen to be broken");
+        }
+
+        Assert.DoesNotContain("ERROR", ConsoleOf(paths), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Restarting_mirrors_again_and_again_under_load_leaves_the_vm_unharmed()
     {
         await using var host = new TestVm();
@@ -77,7 +106,7 @@ public sealed class MirroredGuestTests
     private static Task UntilCopied(MirroredDisks disks) =>
         MirrorBed.Until(() => disks.State != DiskMirrorState.Copying, "the copy is complete");
 
-    private static async Task CopyAndCut(MirroredDisks disks, QemuVm vm, HostPaths paths, byte[] shadow, int cuts)
+    private static async Task<long> CopyAndCut(MirroredDisks disks, QemuVm vm, HostPaths paths, byte[] shadow, int cuts)
     {
         CallOutcome restarted = disks.Restart();
         Assert.True(restarted.Succeeded, $"{restarted.Detail}; QEMU said: {vm.LastWords}");
@@ -96,7 +125,12 @@ public sealed class MirroredGuestTests
             byte[] image = await File.ReadAllBytesAsync(paths.Disks["d0"].Path);
             Assert.True(shadow.AsSpan().SequenceEqual(image), $"cut {i} equals the image");
             await TestVm.Ask(vm, QmpCommands.Cont);
+            disks.AskAgain();
+            CallOutcome whole = disks.Confirm(isStopped: false);
+            Assert.True(whole.Succeeded, whole.Detail);
         }
+
+        return applied;
     }
 
     private static VmDefinition Guest(string directory) => TestVm.Small with
