@@ -85,7 +85,7 @@ public sealed class DeviceStateSaver
     /// <summary>
     /// Starts the save of the paused VM; QEMU writes while the caller copies pages. <see cref="Finish"/> ends it. Where
     /// QEMU takes any device, one may have been plugged in since the last question, and that is asked again: what is
-    /// left is a device plugged in between QEMU's answer and the save, some tenths of a millisecond.
+    /// left is a device plugged in between QEMU's answer and the save.
     /// </summary>
     /// <returns>A failure when the VM cannot be saved; nothing is begun then.</returns>
     public QmpOutcome<QmpNothing> Begin(TimeSpan deadline)

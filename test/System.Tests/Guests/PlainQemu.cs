@@ -71,7 +71,7 @@ internal sealed class PlainQemu
     ];
 
     /// <summary>Plugs a disk into the running VM as its operator would: by QEMU's own monitor.</summary>
-    public async Task PlugDiskAsync(string id, string driver = "virtio-blk-pci", string port = "rp0")
+    public async Task PlugDiskAsync(string id, string port = "rp0")
     {
         string image = PathOf(id + ".raw");
         using (FileStream disk = File.Create(image)) disk.SetLength(DiskBytes);
@@ -81,7 +81,15 @@ internal sealed class PlainQemu
             ("file", QmpCommands.Object(
                 ("driver", "file"), ("filename", image), ("cache", QmpCommands.Object(("direct", true))))))));
         await DoAsync(monitor, QmpCommands.DeviceAdd(QmpCommands.Object(
-            ("driver", driver), ("id", id), ("drive", "node-" + id), ("bus", port), ("serial", "by-hand"))));
+            ("driver", "virtio-blk-pci"), ("id", id), ("drive", "node-" + id), ("bus", port), ("serial", "by-hand"))));
+    }
+
+    /// <summary>Plugs something else into the running VM, by its driver alone.</summary>
+    public async Task<QmpOutcome<QmpNothing>> PlugAsync(string id, string driver, string port = "rp0")
+    {
+        using QmpSession monitor = await ByHandAsync();
+        return await monitor.ExecuteAsync(
+            QmpCommands.DeviceAdd(QmpCommands.Object(("driver", driver), ("id", id), ("bus", port))), AnswerDeadline);
     }
 
     /// <summary>Plugs a NIC on a tap of its own into the running VM.</summary>
