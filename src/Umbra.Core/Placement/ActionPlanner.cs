@@ -109,12 +109,12 @@ public static class ActionPlanner
     private static string? WhyLost(FleetState fleet, VmRecord vm, PendingAction pending)
     {
         if (pending.Action.Kind == VmActionKind.TakeoverConsent) return HandBackPlanner.WhyLost(fleet, vm, pending);
+        // Its old copy is to be asked for then, which is an action of its own.
+        if (HandBackPlanner.WhyGivenUp(fleet, vm) is { } gaveUp) return gaveUp;
         if (TakeoverPlanner.WhyOwnerIsOff(fleet, vm) is { } off) return off;
         bool moves = pending.Action.Kind is VmActionKind.Swap or VmActionKind.Takeover;
         if (!moves && vm.Primary != pending.Target) return $"the VM has moved from {pending.Target} to {vm.Primary}";
-        var verdict = TakeoverPlanner.MayTry(fleet, vm, saidOff: null);
-        return verdict.Allowed && pending.Action.Kind != VmActionKind.Takeover
-            ? string.Join("; ", verdict.Reasons) : null;
+        return pending.Action.Kind == VmActionKind.Takeover ? null : TakeoverPlanner.WhyMayBeOff(fleet, vm);
     }
 
     // An agent that dies right after the VM began to run never says so.

@@ -36,10 +36,12 @@ public static class AssignmentPlanner
 
     /// <summary>
     /// Whether nobody can need another copy to run the VM from: it is deleted, or off and its host is heard and has it,
-    /// or known to run where it belongs.
+    /// or known to run where it belongs. A host that won the VM and says that it is still a shadow has not begun to run
+    /// it, and may yet give it up.
     /// </summary>
     public static bool IsSettled(FleetState fleet, VmRecord vm) => vm.Deleting
-        || (vm.Power == DesiredPower.Stopped && IsHeard(fleet, vm.Primary) && !ReturnPlanner.IsGivenUp(fleet, vm))
+        || (vm.Power == DesiredPower.Stopped && IsHeard(fleet, vm.Primary)
+            && !HoldsShadow(fleet, vm, vm.Primary))
         || IsKnownToRun(fleet, vm);
 
     /// <summary>

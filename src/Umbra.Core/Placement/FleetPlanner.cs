@@ -54,9 +54,8 @@ public static class FleetPlanner
         return CordonSuspect(fleet, vm)
             ?? AdoptDefinition(fleet, vm)
             ?? ActionPlanner.Step(fleet, vm, utcNow)
-            ?? ReturnPlanner.GiveBack(fleet, vm)
-            ?? TakeoverPlanner.BeginAutomatic(fleet, vm, utcNow)
             ?? HandBackPlanner.Ask(fleet, vm, utcNow)
+            ?? TakeoverPlanner.BeginAutomatic(fleet, vm, utcNow)
             ?? SuspicionPlanner.Begin(fleet, vm, utcNow)
             ?? PlanShadow(fleet, vm, utcNow)
             ?? Unchanged(vm);
@@ -101,7 +100,7 @@ public static class FleetPlanner
 
         if (!wanted) return null;
         // Nothing would fill it, and as long as there is none the old copy may get the VM back.
-        bool isKept = ReturnPlanner.Keepers(fleet, vm, GuestState.Paused).Any();
+        bool isKept = HandBackPlanner.Keepers(fleet, vm).Any();
         if (isKept && !AssignmentPlanner.IsSettled(fleet, vm)) return null;
         var choice = HostPlacement.ChooseShadow(fleet, vm, utcNow);
         if (choice.Host is not { } host) return null;

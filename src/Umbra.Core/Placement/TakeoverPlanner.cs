@@ -88,6 +88,16 @@ public static class TakeoverPlanner
             return ActionPlanner.Finish(vm, pending, result with { Succeeded = false, Detail = why });
         }
 
+    /// <summary>
+    /// Why the VM may be taken over, its shadow's consent given: nothing can be asked of its primary any more. Null: it
+    /// may not.
+    /// </summary>
+    internal static string? WhyMayBeOff(FleetState fleet, VmRecord vm)
+    {
+        var verdict = MayTry(fleet, vm, saidOff: null);
+        return verdict.Allowed ? string.Join("; ", verdict.Reasons) : null;
+    }
+
         var evidence = Evidence(
             fleet, vm, pending.ConfirmedOff ? vm.Primary : null, pending.PoweredOff ? vm.Primary : null) with
         {
@@ -142,11 +152,9 @@ public static class TakeoverPlanner
         };
     }
 
-    /// <summary>
-    /// Whether a takeover or a hand-back was refused a moment ago. It is not asked for again at once: the shadow says
-    /// what it heard, and hears no less a moment later.
-    /// </summary>
-    internal static bool TriedLately(FleetState fleet, VmRecord vm) =>
+    // What was refused a moment ago is not asked for again at once: the shadow says what it heard, and hears no less a
+    // moment later.
+    private static bool TriedLately(FleetState fleet, VmRecord vm) =>
         vm.History.Count > 0 && vm.History[^1] is { Result.Succeeded: false } last
         && last.Pending.Action.Kind is VmActionKind.TakeoverConsent or VmActionKind.Takeover
         && fleet.ActionAge(vm.Name, last.Pending.Action.Id) < Policy.FleetTimes.TakeoverRetry;
