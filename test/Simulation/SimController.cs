@@ -165,6 +165,8 @@ internal sealed class SimController
             _world.Trace($"controller: {planned.Kind} {planned.Host}: {planned.Text}");
         if (plan.Claim is { } claim && claim.Claimant != before.Primary) _world.CheckIsOff(before.Primary);
         if (plan.Cordon is { } cordon) Cordon(cordon.Host, cordon.Reason);
+        if (plan.Claim is not null && before.Action is { Action.Kind: VmActionKind.TakeoverConsent } consent)
+            _world.CheckTakenOver(before.Primary, consent);
         _kept = plan.Vm;
         _fleet.Put(_kept);
         if (_kept.Ownership != before.Ownership)

@@ -47,6 +47,15 @@ internal sealed partial class SimWorld
         });
     }
 
+    /// <summary>A host that fell silent under suspicion is cordoned as it loses the VM by its lease.</summary>
+    public void CheckTakenOver(HostId left, PendingAction consent)
+    {
+        if (!consent.Action.Suspect) return;
+        Require(_suspected is not null, $"{left} is said to be suspect, and nothing is");
+        Require(Controller.IsCordoned(left), $"{left} fell silent under suspicion and is not cordoned");
+        Trace($"{left} was taken over from under suspicion");
+    }
+
     private void CheckMoved(FinishedAction action)
     {
         if (!action.IsMoveBySuspicion) return;

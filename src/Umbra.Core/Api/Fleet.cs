@@ -148,8 +148,8 @@ public sealed record VmAction(string Id, VmActionKind Kind, string Reason)
     public bool ProvenOff { get; init; }
 
     /// <summary>
-    /// With <see cref="VmActionKind.Swap"/>: the primary's host is under suspicion, and is cordoned once it has lost
-    /// the VM.
+    /// With <see cref="VmActionKind.Swap"/> and <see cref="VmActionKind.TakeoverConsent"/>: the primary's host is under
+    /// suspicion, or was when it fell silent, and is cordoned once it has lost the VM.
     /// </summary>
     public bool Suspect { get; init; }
 }

@@ -12,6 +12,12 @@ public static class DecisionLimits
     public const double WatchWeight = 0.5;
 
     /// <summary>
+    /// Weight of suspicion from which a host's silence is told as more than silence: nearly a verdict, which it cannot
+    /// be moved by any more.
+    /// </summary>
+    public const double SilenceWeight = 0.8;
+
+    /// <summary>
     /// A host is no better than the one to be left when its own suspicion has this share of the other's.
     /// </summary>
     public const double NoBetterShare = 0.5;

@@ -23,6 +23,7 @@ public sealed class SuspicionBook
     private readonly Dictionary<VmId, TimeSpan> _approvedUntil = [];
     private readonly Dictionary<VmId, SwapVerdict> _last = [];
     private readonly Dictionary<VmId, SuspicionHistory> _histories = [];
+    private readonly Dictionary<VmId, (HostId Host, TimeSpan HeardAt, Suspicion Suspicion)> _lastWords = [];
 
     /// <summary>
     /// Notes that a VM's verdict speaks against the host. It goes on to be suspected while that is noted again at
@@ -114,9 +115,24 @@ public sealed class SuspicionBook
         history.Add(point);
     }
 
+    /// <summary>
+    /// Keeps what is held against the primary's host as of when that was last heard; what is found out in its silence
+    /// is not what it fell silent under.
+    /// </summary>
+    public void NoteHeard(VmId vm, HostId primary, TimeSpan heardAt, Suspicion suspicion)
+    {
+        bool isKnown = _lastWords.TryGetValue(vm, out var last) && last.Host == primary && last.HeardAt >= heardAt;
+        if (!isKnown) _lastWords[vm] = (primary, heardAt, suspicion);
+    }
+
+    /// <summary>What was held against the primary's host when it was last heard; null: it is not known.</summary>
+    public Suspicion? LastWordAgainst(VmId vm, HostId primary) =>
+        _lastWords.TryGetValue(vm, out var last) && last.Host == primary ? last.Suspicion : null;
+
     /// <summary>Forgets the VM.</summary>
     public void Forget(VmId vm)
     {
+        _lastWords.Remove(vm);
         _approvedUntil.Remove(vm);
         _begun.Remove(vm);
         _moved.Remove(vm);

@@ -40,9 +40,26 @@ public static class SwapDecision
     public static SwapVerdict Decide(SwapInputs inputs)
     {
         Invariant.Holds(inputs.Primary.Weight >= 0 && inputs.Shadow.Weight >= 0, "a suspicion has a weight");
+        if (inputs.LastWord is { } last) return OfSilent(inputs.TakeoverWaitsFor, last);
         if (inputs.Primary.Weight < DecisionLimits.SwapWeight) return BelowVerdict(inputs.Primary);
         return WhyNotThere(inputs) ?? WhyNotYet(inputs) ?? WhyAsk(inputs) ?? WhyNotNow(inputs)
             ?? new SwapVerdict(SwapStep.Swap, inputs.Primary.Explanation);
+    }
+
+    /// <summary>In words: a host fell silent under <paramref name="suspicion"/>.</summary>
+    public static string FellSilentUnder(Suspicion suspicion) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"fell silent under a suspicion of {suspicion.Weight:0.00} ({suspicion.Explanation})");
+
+    // Nobody is left there to carry out a swap. A takeover needs its proof, suspicion or not: silence proves nothing,
+    // and two running copies are worse than one on a bad host.
+    private static SwapVerdict OfSilent(string? takeoverWaitsFor, Suspicion last)
+    {
+        string what = $"its host {FellSilentUnder(last)}, and no swap can be asked of it";
+        return takeoverWaitsFor is { } awaited
+            ? new SwapVerdict(SwapStep.Prepare, $"{what}; it is taken over by itself: {awaited}")
+            : new SwapVerdict(SwapStep.Refuse,
+                $"{what}; it may be dead or run on, and is taken over once a person or its BMC says that it is off");
     }
 
     private static SwapVerdict BelowVerdict(Suspicion primary)

@@ -20,6 +20,17 @@ public sealed record SwapInputs
     public string? Obstacle { get; init; }
 
     /// <summary>
+    /// What was held against the primary's host when it was last heard, if that is a while ago and it was
+    /// <see cref="DecisionLimits.SilenceWeight"/> or more; null: it is heard, or little spoke against it.
+    /// </summary>
+    public Suspicion? LastWord { get; init; }
+
+    /// <summary>
+    /// With <see cref="LastWord"/>: what a takeover by itself waits for; null: the policy leaves it to a person.
+    /// </summary>
+    public string? TakeoverWaitsFor { get; init; }
+
+    /// <summary>
     /// Whether <see cref="Obstacle"/> is one that epochs and a moment's patience remove: a shadow that is being seeded,
     /// a standby that is being started.
     /// </summary>

@@ -27,7 +27,28 @@ public static class SuspicionPlanner
             Approved = fleet.Suspicions.IsApproved(vm.Name, fleet.Now),
             SuspectedHosts = fleet.Suspicions.HostsSuspectedWith(vm.Primary, isSuspected: false, fleet.Now),
         };
+        if (LastWordOfSilent(fleet, vm) is { } last)
+            return inputs with { LastWord = last, TakeoverWaitsFor = TakeoverWaitsFor(fleet, vm) };
         return primary.Weight < DecisionLimits.SwapWeight ? inputs : InputsOfAMove(fleet, vm, inputs, utcNow);
+    }
+
+    /// <summary>
+    /// What was held against the primary's host when it was last heard, where that makes its silence more than silence;
+    /// else null.
+    /// </summary>
+    internal static Suspicion? LastWordAgainst(FleetState fleet, VmRecord vm) =>
+        fleet.Suspicions.LastWordAgainst(vm.Name, vm.Primary) is { Weight: >= DecisionLimits.SilenceWeight } last
+            ? last
+            : null;
+
+    private static Suspicion? LastWordOfSilent(FleetState fleet, VmRecord vm) =>
+        fleet.Host(vm.Primary) is { } host && !host.IsAlive(fleet.Now) ? LastWordAgainst(fleet, vm) : null;
+
+    private static string? TakeoverWaitsFor(FleetState fleet, VmRecord vm)
+    {
+        if (vm.Policy.Takeover != TakeoverMode.Automatic) return null;
+        var verdict = TakeoverPlanner.MayTry(fleet, vm, saidOff: null);
+        return verdict.Allowed ? "the shadow's consent is asked for" : string.Join("; ", verdict.Reasons);
     }
 
     // What a move would rest on costs most of a look, and hardly a VM needs it.
@@ -70,6 +91,8 @@ public static class SuspicionPlanner
         if (!IsWatched(vm)) return null;
         var inputs = InputsOf(fleet, vm, utcNow);
         if (inputs.Primary.Weight >= DecisionLimits.SwapWeight) fleet.Suspicions.Suspect(vm.Primary, fleet.Now);
+        if (fleet.Host(vm.Primary) is { } primary && primary.IsAlive(fleet.Now))
+            fleet.Suspicions.NoteHeard(vm.Name, vm.Primary, primary.Clock.LastHeard, inputs.Primary);
         fleet.Suspicions.Keep(vm.Name, new SuspicionPoint(
             fleet.Now, inputs.Primary.Weight, inputs.Shadow.Weight, IntervalOf(fleet, vm)));
         return SwapDecision.Decide(inputs);

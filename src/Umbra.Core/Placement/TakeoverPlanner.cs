@@ -66,7 +66,17 @@ public static class TakeoverPlanner
         var verdict = MayTry(fleet, vm, saidOff: null);
         if (!verdict.Allowed) return null;
         string id = $"auto-{vm.Ownership.Generation.Value}-{utcNow.ToUnixTimeMilliseconds()}";
-        return Begin(vm, id, string.Join("; ", verdict.Reasons), verdict.Proof!.Value, saidOff: null, utcNow);
+        string reason = string.Join("; ", verdict.Reasons);
+        // A process that ended says nothing of the hardware, a host that fell silent while it was suspected does.
+        var suspicion = verdict.Proof == ProofKind.AgentsWord ? null : SuspicionPlanner.LastWordAgainst(fleet, vm);
+        if (suspicion is null) return Begin(vm, id, reason, verdict.Proof!.Value, saidOff: null, utcNow);
+        reason += $"; {vm.Primary} {Decisions.SwapDecision.FellSilentUnder(suspicion)}";
+        var plan = Begin(vm, id, reason, verdict.Proof!.Value, saidOff: null, utcNow);
+        var pending = plan.Vm.Action!;
+        return plan with
+        {
+            Vm = plan.Vm with { Action = pending with { Action = pending.Action with { Suspect = true } } },
+        };
     }
 
     /// <summary>
@@ -78,16 +88,6 @@ public static class TakeoverPlanner
         && owner.Generation == vm.Ownership.Generation
             ? $"the agent on {vm.Primary} says that the VM's process is gone" : null;
 
-    /// <summary>The consent is in, or refused.</summary>
-    internal static VmPlan AfterConsent(
-        FleetState fleet, VmRecord vm, PendingAction pending, VmActionResult result, DateTimeOffset utcNow)
-    {
-        if (!result.Succeeded || vm.Ownership.Generation != pending.Generation)
-        {
-            string why = result.Succeeded ? "the VM has changed hands meanwhile" : result.Detail;
-            return ActionPlanner.Finish(vm, pending, result with { Succeeded = false, Detail = why });
-        }
-
     /// <summary>
     /// Why the VM may be taken over, its shadow's consent given: nothing can be asked of its primary any more. Null: it
     /// may not.
@@ -98,6 +98,16 @@ public static class TakeoverPlanner
         return verdict.Allowed ? string.Join("; ", verdict.Reasons) : null;
     }
 
+    /// <summary>The consent is in, or refused.</summary>
+    internal static VmPlan AfterConsent(
+        FleetState fleet, VmRecord vm, PendingAction pending, VmActionResult result, DateTimeOffset utcNow)
+    {
+        if (!result.Succeeded || vm.Ownership.Generation != pending.Generation)
+        {
+            string why = result.Succeeded ? "the VM has changed hands meanwhile" : result.Detail;
+            return ActionPlanner.Finish(vm, pending, result with { Succeeded = false, Detail = why });
+        }
+
         var evidence = Evidence(
             fleet, vm, pending.ConfirmedOff ? vm.Primary : null, pending.PoweredOff ? vm.Primary : null) with
         {
@@ -105,19 +115,26 @@ public static class TakeoverPlanner
         };
         var verdict = TakeoverRule.Decide(evidence with { ShadowEpoch = Newer(evidence.ShadowEpoch, result.Epoch) });
         return verdict.Allowed
-            ? ClaimForShadow(vm, pending, result, string.Join("; ", verdict.Reasons), utcNow)
+            ? ClaimForShadow(fleet, vm, pending, result, string.Join("; ", verdict.Reasons), utcNow)
             : GiveUp(vm, pending, result, string.Join("; ", verdict.Reasons));
     }
 
     private static VmPlan ClaimForShadow(
-        VmRecord vm, PendingAction pending, VmActionResult consent, string proof, DateTimeOffset utcNow)
+        FleetState fleet, VmRecord vm, PendingAction pending, VmActionResult consent, string proof,
+        DateTimeOffset utcNow)
     {
         string id = PublicId(pending.Action.Id);
         var next = Claimed(vm.WithResult(consent), pending.Target, id, out var claim);
         var action = new VmAction(id, VmActionKind.Takeover, $"{pending.Action.Reason} ({proof})");
         next = next with { Action = new PendingAction(action, pending.Target, next.Ownership.Generation, utcNow) };
         string text = $"{pending.Target} takes over from {vm.Primary}, {next.Ownership.Generation}: {proof}";
-        return new VmPlan(next, [new PlannedEvent("fence.won", pending.Target, text)], Claim: claim);
+        var won = new PlannedEvent("fence.won", pending.Target, text);
+        bool cordons = pending.Action.Suspect && fleet.Host(vm.Primary) is { Record.Cordon: null };
+        if (!cordons) return new VmPlan(next, [won], Claim: claim);
+        string why = $"{vm.Name} was taken over from it: {pending.Action.Reason}";
+        return new VmPlan(
+            next, [won, new PlannedEvent("host.cordoned", vm.Primary, why)], Claim: claim,
+            Cordon: new PlannedCordon(vm.Primary, why));
     }
 
     // The shadow has promised to refuse this generation. A primary that runs claims the next one as soon as the shadow

@@ -90,5 +90,20 @@ public sealed class SwapDecisionTests
         Assert.Contains("its fan fails", SwapDecision.Decide(worse).Reason);
     }
 
+    [Fact]
+    public void A_host_that_fell_silent_under_suspicion_is_told_of_and_left_to_the_takeover_or_a_person()
+    {
+        var silent = Clear with { LastWord = new Suspicion(0.99, false, "memory.latency is up") };
+        var left = SwapDecision.Decide(silent);
+        Assert.Equal(SwapStep.Refuse, left.Step);
+        Assert.Contains("fell silent under a suspicion of 0.99 (memory.latency is up)", left.Reason);
+        Assert.Contains("a person or its BMC", left.Reason);
+        var taken = SwapDecision.Decide(silent with { TakeoverWaitsFor = "the lease has not run out" });
+        Assert.Equal(SwapStep.Prepare, taken.Step);
+        Assert.Contains("taken over by itself: the lease has not run out", taken.Reason);
+        // An approval is about a swap, which nobody could carry out.
+        Assert.Equal(SwapStep.Refuse, Decide(silent with { Approved = true }));
+    }
+
     private static SwapStep Decide(SwapInputs inputs) => SwapDecision.Decide(inputs).Step;
 }

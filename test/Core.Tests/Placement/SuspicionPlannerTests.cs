@@ -2,6 +2,7 @@ using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Decisions;
 using Umbra.Core.Placement;
+using Umbra.Core.Policy;
 using Umbra.Core.Swap;
 using Xunit;
 
@@ -174,6 +175,86 @@ public sealed class SuspicionPlannerTests
         Assert.Equal(1, book.HostsSuspectedWith(late, false, now));
         Assert.Equal(0, book.HostsSuspectedWith(early, false, now + (2 * DecisionLimits.StormWindow)));
     }
+
+    [Theory]
+    [InlineData(0.99, SwapStep.Refuse)]
+    [InlineData(0.79, SwapStep.SyncFaster)]
+    public void A_host_that_falls_silent_under_high_suspicion_is_more_than_a_silent_host(double score, SwapStep step)
+    {
+        var fleet = Fleet().Report("b", Shadow(score)).Settle();
+        Assert.Equal(SwapStep.SyncFaster, Step(fleet));
+        fleet.Pass(FleetTimes.HostSilent, "b", "c").Settle();
+        Assert.Equal(step, Step(fleet));
+        Assert.Null(fleet.Record().Action);
+        // Heard again, it is suspected like any other.
+        fleet.Pass(TimeSpan.FromSeconds(1), "a", "b", "c").Settle();
+        Assert.Equal(SwapStep.SyncFaster, Step(fleet));
+    }
+
+    [Fact]
+    public void What_is_found_against_a_host_in_its_silence_is_not_what_it_fell_silent_under()
+    {
+        var fleet = Fleet().Report("b", Shadow(0.5)).Settle();
+        fleet.Pass(TimeSpan.FromSeconds(4), "b", "c").Report("b", Shadow(0.95)).Settle();
+        fleet.Pass(FleetTimes.HostSilent, "b", "c").Settle();
+        Assert.Equal(SwapStep.SyncFaster, Step(fleet));
+    }
+
+    [Fact]
+    public void What_was_held_against_the_host_that_a_VM_has_left_is_nothing_against_its_new_one()
+    {
+        var book = new SuspicionBook();
+        var (vm, a, b) = (new VmId("v"), new HostId("a"), new HostId("b"));
+        book.NoteHeard(vm, a, TimeSpan.FromSeconds(9), new Suspicion(0.9, false, "why"));
+        Assert.Equal(0.9, book.LastWordAgainst(vm, a)!.Weight);
+        Assert.Null(book.LastWordAgainst(vm, b));
+        book.NoteHeard(vm, b, TimeSpan.FromSeconds(1), Suspicion.None);
+        Assert.Equal(0, book.LastWordAgainst(vm, b)!.Weight);
+        book.Forget(vm);
+        Assert.Null(book.LastWordAgainst(vm, b));
+    }
+
+    [Fact]
+    public void A_silent_host_that_was_suspected_is_cordoned_when_its_VM_is_taken_over_by_the_lease()
+    {
+        var fleet = Leased().Report("b", Shadow(0.99)).Settle();
+        fleet.Pass(LeaseRules.WitnessWait(Lease), "b", "c").Settle();
+        var asked = fleet.Record().Action!;
+        Assert.Equal(VmActionKind.TakeoverConsent, asked.Action.Kind);
+        Assert.Contains("a fell silent under a suspicion of 0.99", asked.Action.Reason);
+        Assert.Null(fleet.Fleet.Host(new HostId("a"))!.Record.Cordon);
+        var consent = new VmActionResult
+        {
+            Id = asked.Action.Id, Succeeded = true, Detail = "promised", Generation = new Generation(1),
+            Silence = LeaseRules.WitnessWait(Lease), Epoch = new EpochNumber(7),
+        };
+        fleet.Report("b", FleetBuilder.Shadow(results: consent)).Settle();
+        Assert.Equal(new HostId("b"), Assert.Single(fleet.Claims).Claimant);
+        Assert.Contains("0.99", fleet.Fleet.Host(new HostId("a"))!.Record.Cordon);
+        Assert.Contains(fleet.Events, static e => e.Kind == "host.cordoned" && e.Host == new HostId("a"));
+    }
+
+    [Fact]
+    public void A_process_that_died_says_nothing_against_its_host()
+    {
+        var fleet = Leased().Report("b", Shadow(0.99)).Settle();
+        fleet.Report("a", FleetBuilder.Primary(guest: GuestState.Dead)).Settle();
+        Assert.Equal(VmActionKind.TakeoverConsent, fleet.Record().Action!.Action.Kind);
+        Assert.False(fleet.Record().Action!.Action.Suspect);
+    }
+
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(2);
+
+    // Its primary runs under a lease.
+    private static FleetBuilder Leased()
+    {
+        var policy = new ProtectionPolicy { Takeover = TakeoverMode.Automatic, Lease = Lease };
+        return Fleet().Change(vm => vm.WithPolicy(policy))
+            .Change(static vm => vm.SeenByPrimary(FleetBuilder.Primary() with { Lease = Lease }));
+    }
+
+    private static SwapStep Step(FleetBuilder fleet) =>
+        SuspicionPlanner.Look(fleet.Fleet, fleet.Record(), fleet.UtcNow)!.Value.Step;
 
     private static FleetBuilder Moved() => Fleet().Change(static vm => vm with
     {
