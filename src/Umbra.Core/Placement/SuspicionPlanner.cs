@@ -196,6 +196,8 @@ public static class SuspicionPlanner
     private static (string? Obstacle, bool Passes) ObstacleOf(FleetState fleet, VmRecord vm)
     {
         if (SwapChecks.WhyNot(SwapChecks.Of(fleet, vm)) is { } missing) return (missing, false);
+        // It is to be taken over then, and what is asked of the primary would be given up again at once.
+        if (TakeoverPlanner.WhyMayBeOff(fleet, vm) is { } off) return (off, true);
         var (state, reason) = FleetViews.ProtectionOf(fleet, vm);
         return state switch
         {

@@ -243,6 +243,23 @@ public sealed class SuspicionPlannerTests
         Assert.False(fleet.Record().Action!.Action.Suspect);
     }
 
+    [Fact]
+    public void No_swap_begins_where_a_takeover_is_due_and_was_refused_for_now()
+    {
+        var fleet = Leased().Report("b", Shadow(0.9)).Settle();
+        fleet.Pass(LeaseRules.WitnessWait(Lease), "b", "c").Settle();
+        var asked = fleet.Record().Action!;
+        // The shadow still hears the primary, of which the controller has heard nothing for a lease.
+        var heard = new VmActionResult { Id = asked.Action.Id, Succeeded = false, Detail = "the primary was heard" };
+        fleet.Report("b", Shadow(1.2) with { Results = [heard] }).Settle();
+        Assert.Null(fleet.Record().Action);
+        Assert.Equal(VmActionKind.TakeoverConsent, Assert.Single(fleet.Record().History).Pending.Action.Kind);
+        Assert.Equal(SwapStep.Prepare, Step(fleet));
+        // Heard again it can be asked, and is.
+        fleet.Pass(TimeSpan.FromSeconds(1), "a", "b", "c").Settle();
+        Assert.Equal(VmActionKind.Swap, fleet.Record().Action!.Action.Kind);
+    }
+
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(2);
 
     // Its primary runs under a lease.
