@@ -79,7 +79,8 @@ public static class AgentProcess
         log.AgentRuns(options.Name.Value, listener.Endpoint.ToString(), paths.State, paths.Memory);
         HostDescription host = Describe(options, listener.Endpoint);
         await using var health = new HealthMonitor(
-            options.Name, options.Health.Readers(), TimeProvider.System, services.ReportHealth);
+            options.Name, options.Health.Readers(new KernelLogPosition(paths.KernelLog, bootId)), TimeProvider.System,
+            services.ReportHealth);
         health.Start();
         var post = new HealthPost(health, TimeProvider.System);
         await using var examiner = new Examiner(new ExaminedHost(options.Name, paths, services.Canaries)

@@ -58,6 +58,7 @@ internal sealed record AgentServices(
     public void ReportHealth(HealthEvent happened)
     {
         RecentHealth.Add(happened);
+        if (happened.WasTold) return;
         string kind = "health." + happened.Severity.ToString().ToLowerInvariant();
         Report(kind, null, $"{happened.Source}: {happened.Message}");
     }

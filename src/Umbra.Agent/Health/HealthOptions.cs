@@ -16,12 +16,13 @@ public sealed record HealthOptions
     public string Root { get; init; } = "/";
 
     /// <summary>The readers that these options ask for.</summary>
-    public IReadOnlyList<IHealthReader> Readers()
+    /// <param name="log">Up to where an earlier agent has told of the kernel's log.</param>
+    public IReadOnlyList<IHealthReader> Readers(KernelLogPosition log)
     {
         if (!Enabled) return [];
         var readers = new List<IHealthReader>
         {
-            new KernelLogReader(Path.Combine(Root, "dev/kmsg"), Seconds(2), Seconds(10)),
+            new KernelLogReader(Path.Combine(Root, "dev/kmsg"), Seconds(2), Seconds(10), log),
             new EdacReader(Root, Seconds(10), Seconds(10)),
             new SensorReader(Root, Seconds(10), Seconds(10)),
             new SmartReader(Seconds(300), Seconds(180), Seconds(20)),

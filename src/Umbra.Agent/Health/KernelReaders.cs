@@ -1,3 +1,4 @@
+using System.Globalization;
 using Umbra.Core.Health;
 using Umbra.Core.Health.Kernel;
 using Umbra.Linux;
@@ -77,13 +78,19 @@ public sealed class SensorReader(string root, TimeSpan period, TimeSpan deadline
     };
 }
 
-/// <summary>What the kernel's log says of hardware.</summary>
-public sealed class KernelLogReader(string path, TimeSpan period, TimeSpan deadline) : IHealthReader
+/// <summary>
+/// What the kernel's log says of hardware. A new agent reads all of it again, as the evidence it is, and knows by
+/// <paramref name="position"/> what an earlier one has told of.
+/// </summary>
+public sealed class KernelLogReader(
+    string path, TimeSpan period, TimeSpan deadline, KernelLogPosition? position = null) : IHealthReader
 {
     // A kernel's whole buffer; what comes faster is read at the next look.
     private const int RecordsMax = 50_000;
 
+    private readonly long _toldBefore = position?.Told ?? -1;
     private KernelLog? _log;
+    private long _found = -1;
 
     /// <inheritdoc/>
     public string Name => "kernel-log";
@@ -111,11 +118,16 @@ public sealed class KernelLogReader(string path, TimeSpan period, TimeSpan deadl
 
         Outcome<string[]> records = _log.Read(RecordsMax, out bool lost);
         if (!records.IsOk) return ReadOutcome.Failed(records.Error.Message);
-        DateTimeOffset bootTime = DateTimeOffset.UtcNow - BootClock.Now;
         var report = new HealthReportBuilder();
+        // What the last look found was told of by now; an agent that dies between tells it twice, never not at all.
+        if (position?.Keep(_found) is { } error) report.Missing("where reading stopped is not kept: " + error.Message);
+        DateTimeOffset bootTime = DateTimeOffset.UtcNow - BootClock.Now;
         foreach (string record in records.Value)
         {
-            if (KernelLogLines.Parse(record, bootTime) is { } found) report.Add(found);
+            if (KernelLogLines.Parse(record, bootTime) is not { } found) continue;
+            long sequence = long.Parse(found.Id, CultureInfo.InvariantCulture);
+            _found = Math.Max(_found, sequence);
+            report.Add(found with { WasTold = sequence <= _toldBefore });
         }
 
         if (lost) report.Missing("the kernel overwrote records before they were read");

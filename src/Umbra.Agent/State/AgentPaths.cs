@@ -22,6 +22,9 @@ public sealed class AgentPaths(string stateDirectory, string memoryDirectory)
     /// <summary>Results of examinations that the controller may not have got yet.</summary>
     public string Examinations => Path.Combine(State, "examinations.json");
 
+    /// <summary>Up to where this boot's kernel log was told of.</summary>
+    public string KernelLog => Path.Combine(State, "kernel-log.json");
+
     /// <summary>Every VM of which this host has something.</summary>
     public IEnumerable<VmPaths> Vms()
     {

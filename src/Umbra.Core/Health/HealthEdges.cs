@@ -124,7 +124,10 @@ public sealed class HealthEdges(HostId host, string source)
         // Log-ins and the like fill logs: without a part that it is about, an entry must say something bad.
         if (record is { Severity: HealthSeverity.Info, Kind: ComponentKind.Host }) return;
         events.Add(Event(
-            record.Component, record.Kind, record.Severity, record.Message, isRecent ? record.Time!.Value : now));
+            record.Component, record.Kind, record.Severity, record.Message, isRecent ? record.Time!.Value : now) with
+        {
+            WasTold = record.WasTold,
+        });
     }
 
     private IReadOnlyList<HealthEvent> Bounded(List<HealthEvent> events, DateTimeOffset now)

@@ -25,4 +25,10 @@ public sealed record HealthEvent
 
     /// <summary>For people.</summary>
     public required string Message { get; init; }
+
+    /// <summary>
+    /// Whether people were told of it by an earlier agent: it still counts as evidence, and is told to nobody again.
+    /// </summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool WasTold { get; init; }
 }

@@ -20,4 +20,7 @@ public sealed record HealthRecord
 
     /// <summary>For people.</summary>
     public required string Message { get; init; }
+
+    /// <summary>Whether people were told of it before this process began.</summary>
+    public bool WasTold { get; init; }
 }

@@ -1,5 +1,7 @@
 using Umbra.Agent.Health;
+using Umbra.Core.Basics;
 using Umbra.Core.Health;
+using Umbra.Linux.Machine;
 using Umbra.Linux.Processes;
 using Xunit;
 
@@ -71,6 +73,62 @@ public sealed class KernelReaderTests : IDisposable
         Assert.DoesNotContain((await log.ReadAsync(Stop)).Report!.Records,
             static record => record.Message.Contains("a test of umbra", StringComparison.Ordinal));
     }
+
+    [Fact]
+    public async Task What_an_earlier_agent_told_of_the_kernels_log_is_evidence_still_and_told_to_nobody_again()
+    {
+        string log = Log(Record(7, "EDAC MC0: 1 CE on A1"), Record(8, "usb 1-1: new device"));
+        using (var first = new KernelLogReader(log, Minute, Minute, Position("boot-1")))
+        {
+            Assert.Equal([false], (await first.ReadAsync(Stop)).Report!.Records.Select(static r => r.WasTold));
+            // Not before what was found has had the time to be told of.
+            Assert.Equal(-1, Position("boot-1").Told);
+            Assert.Empty((await first.ReadAsync(Stop)).Report!.Records);
+        }
+
+        Assert.Equal(7, Position("boot-1").Told);
+        log = Log(Record(7, "EDAC MC0: 1 CE on A1"), Record(9, "EDAC MC0: 1 UE on A1"));
+        Assert.Equal("7 told, 9 new", await ToldAsync(log, "boot-1"));
+        Assert.Equal("7 new, 9 new", await ToldAsync(log, "boot-2"));
+        var edges = new HealthEdges(new HostId("a"), "kernel-log");
+        using var again = new KernelLogReader(log, Minute, Minute, Position("boot-1"));
+        Assert.Equal([true, false], edges.Update((await again.ReadAsync(Stop)).Report!, DateTimeOffset.UtcNow)
+            .Select(static happened => happened.WasTold));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{\"bootId\":\"boot-1\"")]
+    [InlineData("[7]")]
+    public void A_position_that_cannot_be_read_is_none(string text)
+    {
+        Write("state/kernel-log.json", text);
+        Assert.Equal(-1, Position("boot-1").Told);
+    }
+
+    private async Task<string> ToldAsync(string log, string boot)
+    {
+        using var reader = new KernelLogReader(log, Minute, Minute, Position(boot));
+        return string.Join(", ", (await reader.ReadAsync(Stop)).Report!.Records.Select(
+            static record => record.Id + (record.WasTold ? " told" : " new")));
+    }
+
+    private KernelLogPosition Position(string boot)
+    {
+        string file = Path.Combine(_root.FullName, "state/kernel-log.json");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        return new KernelLogPosition(file, boot);
+    }
+
+    // Of a file a read gives what is there, not one record: so each is as long as a read.
+    private string Log(params string[] records)
+    {
+        Write("dev/kmsg", string.Concat(records.Select(static record => record.PadRight(8192, '\n'))));
+        return Path.Combine(_root.FullName, "dev/kmsg");
+    }
+
+    private static string Record(int sequence, string text) =>
+        $"4,{sequence},{(long)BootClock.Now.TotalMicroseconds},-;{text}\n";
 
     private void Write(string path, string text)
     {
