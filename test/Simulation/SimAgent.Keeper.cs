@@ -167,6 +167,7 @@ internal sealed partial class SimAgent
                 return;
             }
 
+            if (wanted) OwnedHere(source, word.Generation);
             Connection?.Cut();
             Connection = null;
             Source = null;
@@ -180,12 +181,17 @@ internal sealed partial class SimAgent
     private void Told(Assignment word)
     {
         if (Source is not { } source) return;
-        if (word.Generation > source.Generation)
-            source.OnOwnership(new Ownership(word.Generation, _host.Id, ""), runsThere: false, Now);
+        OwnedHere(source, word.Generation);
         if (word.Action is not { } action || action.Id == _lastAction) return;
         _lastAction = action.Id;
         if (action.Kind == VmActionKind.Sync) source.RequestSync(action.Id, Now);
         else if (action.Kind == VmActionKind.Swap) source.RequestSwap(action.Id, false, Now);
+    }
+
+    private void OwnedHere(SourceSession source, Generation generation)
+    {
+        if (generation > source.Generation)
+            source.OnOwnership(new Ownership(generation, _host.Id, ""), runsThere: false, Now);
     }
 
     private void BeShadow(Assignment word)

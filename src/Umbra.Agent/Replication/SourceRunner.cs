@@ -18,7 +18,7 @@ namespace Umbra.Agent.Replication;
 /// Replicates one VM: the thread on which its <see cref="SourceSession"/> runs, between guest, connection and
 /// controller.
 /// </summary>
-internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
+internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
 {
     private static readonly TimeSpan SetUpRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StatusInterval = TimeSpan.FromMilliseconds(50);
@@ -139,17 +139,6 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
     /// </summary>
     public void ControllerConfirmed(TimeSpan sentAt, Generation generation) =>
         _mailbox.Post(new ControllerWord(sentAt, generation));
-
-    /// <summary>The controller says that another host owns the VM, which may not run there yet.</summary>
-    public void OwnedElsewhere(Assignment word) => _mailbox.Post(() =>
-    {
-        if (word.Peer is not { } holder || _session is not { } session) return;
-        Ownership owner = new(word.Generation, holder, "");
-        session.OnOwnership(owner, runsThere: false, BootClock.Now);
-        if (word.Action is not { Kind: VmActionKind.TakeoverConsent } keep || keep.Id == _lastAction) return;
-        _lastAction = keep.Id;
-        session.PromiseToKeep(keep.Id, owner, BootClock.Now);
-    });
 
     /// <summary>
     /// Protection is turned off: ends the lease and a swap under way, and leaves a guest that runs by itself.
@@ -337,8 +326,7 @@ internal sealed class SourceRunner : ISourceEffects, IAsyncDisposable
         if (_session is null || IsLost) return;
         TimeSpan now = BootClock.Now;
         if (policyChanged) _session.SetPolicy(assignment.Policy, now);
-        if (assignment.Generation > _session.Generation)
-            _session.OnOwnership(new Ownership(assignment.Generation, _services.Host, ""), runsThere: false, now);
+        OwnedHere(assignment.Generation, now);
         if (assignment.Action is not { } action || action.Id == _lastAction) return;
         _lastAction = action.Id;
         switch (action.Kind)

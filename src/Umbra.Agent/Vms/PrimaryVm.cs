@@ -202,6 +202,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
                 return;
             }
 
+            if (wanted) await old.OwnedHereAsync(assignment.Generation);
             await old.DisposeAsync();
             _runner = null;
         }
