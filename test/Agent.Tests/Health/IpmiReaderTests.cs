@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Umbra.Agent.Health;
 using Umbra.Core.Basics;
 using Umbra.Core.Health;
@@ -78,6 +81,21 @@ public sealed class IpmiReaderTests : IAsyncLifetime
         await _bmc.StartAsync();
         watch.Ended(await reader.ReadAsync(Stop), now, default);
         Assert.Equal(ReaderState.Ok, watch.Status(now).State);
+    }
+
+    [Fact]
+    public async Task A_BMC_that_takes_every_packet_and_answers_none_is_silence_within_the_deadline()
+    {
+        using var hole = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var address = new IpmiEndpoint("127.0.0.1", ((IPEndPoint)hole.Client.LocalEndPoint!).Port, "reader");
+        using var reader = new IpmiReader(
+            new BmcAddress(address, _bmc!.PasswordFile), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(3));
+        long began = Stopwatch.GetTimestamp();
+        ReadOutcome outcome = await reader.ReadAsync(Stop);
+        Assert.Null(outcome.Report);
+        Assert.NotEqual("", outcome.Silence);
+        Assert.True(hole.Available > 0, "it was asked");
+        Assert.True(Stopwatch.GetElapsedTime(began) < Deadline, "it was given up");
     }
 
     [Fact]

@@ -74,6 +74,24 @@ public sealed class SmartTests
     }
 
     [Fact]
+    public void Every_sample_that_is_cut_off_anywhere_gives_a_clear_error_and_nothing_else()
+    {
+        const int cuts = 50;
+        string[] lines = Samples.Text("smart/index.csv").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        foreach (string file in lines.Skip(1).Select(static line => line.Split(',')[0]))
+        {
+            byte[] whole = Samples.Bytes("smart/" + file);
+            int end = whole.AsSpan().TrimEnd(" \r\n"u8).Length;
+            for (int cut = 0; cut < cuts; cut++)
+            {
+                byte[] part = whole[..(int)((long)(end - 1) * cut / (cuts - 1))];
+                Assert.True(SmartParser.Parse(part, out string error) is null, $"{file} cut at {part.Length}");
+                Assert.NotEqual("", error);
+            }
+        }
+    }
+
+    [Fact]
     public void Endless_output_gives_a_clear_error()
     {
         Assert.Null(SmartParser.Parse(new byte[SmartParser.BytesMax + 1], out string error));
