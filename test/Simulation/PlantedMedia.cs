@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Umbra.Core.Epochs;
 using Umbra.Core.Protocol;
 using Umbra.Testing.Replication;
@@ -7,8 +8,15 @@ namespace Umbra.Simulation;
 /// <summary>A shadow's media with one mistake planted between it and its store.</summary>
 internal sealed class PlantedMedia(ModelMedia media, PlantedBug bug) : IShadowMedia
 {
-    private bool NoUndo(string name) =>
-        bug == PlantedBug.UndoSkipped && name.StartsWith("undo-", StringComparison.Ordinal);
+    private const string Metadata = "shadow.meta";
+
+    private static bool IsUndo(string name) => name.StartsWith("undo-", StringComparison.Ordinal);
+
+    private bool NoUndo(string name) => bug == PlantedBug.UndoSkipped && IsUndo(name);
+
+    private bool NoFlush(string name) => NoUndo(name)
+        || (bug == PlantedBug.UndoNotFlushed && IsUndo(name))
+        || (bug == PlantedBug.MetadataNotFlushed && name == Metadata);
 
     public string BootToken => media.BootToken;
 
@@ -36,11 +44,15 @@ internal sealed class PlantedMedia(ModelMedia media, PlantedBug bug) : IShadowMe
     public CallOutcome WriteFile(ShadowVolume volume, string name, long offset, ReadOnlySpan<byte> source) =>
         NoUndo(name) ? CallOutcome.Done : media.WriteFile(volume, name, offset, source);
 
-    public CallOutcome ReadFile(ShadowVolume volume, string name, long offset, Span<byte> destination) =>
-        media.ReadFile(volume, name, offset, destination);
+    public CallOutcome ReadFile(ShadowVolume volume, string name, long offset, Span<byte> destination)
+    {
+        CallOutcome outcome = media.ReadFile(volume, name, offset, destination);
+        if (bug == PlantedBug.OlderSlotRead && name == Metadata) LoseNewerSlot(destination);
+        return outcome;
+    }
 
     public CallOutcome FlushFile(ShadowVolume volume, string name) =>
-        NoUndo(name) ? CallOutcome.Done : media.FlushFile(volume, name);
+        NoFlush(name) ? CallOutcome.Done : media.FlushFile(volume, name);
 
     public CallOutcome ReplaceFile(ShadowVolume volume, string name, ReadOnlySpan<byte> source) =>
         media.ReplaceFile(volume, name, source);
@@ -48,4 +60,13 @@ internal sealed class PlantedMedia(ModelMedia media, PlantedBug bug) : IShadowMe
     public CallOutcome DeleteFile(ShadowVolume volume, string name) => media.DeleteFile(volume, name);
 
     public IReadOnlyList<string> ListFiles(ShadowVolume volume) => media.ListFiles(volume);
+
+    private static void LoseNewerSlot(Span<byte> file)
+    {
+        Span<byte> first = file[..(file.Length / 2)];
+        Span<byte> second = file[(file.Length / 2)..];
+        ulong one = BinaryPrimitives.ReadUInt64LittleEndian(first[8..]);
+        ulong two = BinaryPrimitives.ReadUInt64LittleEndian(second[8..]);
+        if (one > 0 && two > 0) (one > two ? first : second).Clear();
+    }
 }

@@ -17,6 +17,17 @@ public enum PlantedBug
     /// <summary>Undo logs are not written.</summary>
     UndoSkipped,
 
+    /// <summary>
+    /// The file of old disk contents says that it is flushed, and is not: the disks are touched before it is durable.
+    /// </summary>
+    UndoNotFlushed,
+
+    /// <summary>The metadata's file says that it is flushed, and is not.</summary>
+    MetadataNotFlushed,
+
+    /// <summary>Of two whole slots of the metadata the older one is read.</summary>
+    OlderSlotRead,
+
     /// <summary>The controller lets every claim win.</summary>
     FenceIgnored,
 

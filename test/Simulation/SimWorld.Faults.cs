@@ -63,7 +63,7 @@ internal sealed partial class SimWorld
     {
         bool monitor = IsMonitorCall(call);
         if (!monitor && call is not ("TakeDirty" or "CopyPages" or "MarkHeld" or "Marked" or "ClearHeld" or "FlushDisk"
-            or "FlushFile" or "ReplaceFile" or "Replaced")) return;
+            or "FlushFile" or "FlushMetadata" or "MetadataFlushed" or "ReplaceFile" or "Replaced")) return;
         TimeSpan time = TimeSpan.Zero;
         if (Faulty && Random.OneIn(SlowCallOneIn)) time = Random.Between(50, 3000);
         if (monitor && time > TimeSpan.Zero) host.HangsUntil = Now + time;

@@ -15,6 +15,9 @@ internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, 
 {
     private readonly Dictionary<string, DiskFile> _disks = new(StringComparer.Ordinal);
     private readonly Dictionary<(ShadowVolume, string), DiskFile> _files = [];
+
+    /// <summary>Files on the disk whose names are durable: those of an earlier agent may not be.</summary>
+    private readonly HashSet<string> _named = new(StringComparer.Ordinal);
     private GuestMemory? _memory;
 
     /// <inheritdoc/>
@@ -112,7 +115,14 @@ internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, 
     {
         if (volume == ShadowVolume.Memory) return CallOutcome.Done;
         Outcome<DiskFile> file = FileOf(volume, name, create: false);
-        return Of(file.IsOk ? file.Value.Flush() ?? DurableFile.FlushDirectoryOf(PathOf(volume, name)) : file.Error);
+        SystemError? error = file.IsOk ? file.Value.Flush() : file.Error;
+        if (error is null && !_named.Contains(name))
+        {
+            error = DurableFile.FlushDirectoryOf(PathOf(volume, name));
+            if (error is null) _named.Add(name);
+        }
+
+        return Of(error);
     }
 
     /// <inheritdoc/>
@@ -120,7 +130,9 @@ internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, 
     {
         Forget(volume, name);
         Directory.CreateDirectory(DirectoryOf(volume));
-        return Of(DurableFile.Replace(PathOf(volume, name), source));
+        SystemError? error = DurableFile.Replace(PathOf(volume, name), source);
+        if (error is null && volume == ShadowVolume.Disk) _named.Add(name);
+        return Of(error);
     }
 
     /// <inheritdoc/>
@@ -167,6 +179,7 @@ internal sealed class ShadowMedia(VmPaths paths, string bootId) : IShadowMedia, 
 
     private void Forget(ShadowVolume volume, string name)
     {
+        if (volume == ShadowVolume.Disk) _named.Remove(name);
         if (_files.Remove((volume, name), out DiskFile? open)) open.Dispose();
     }
 

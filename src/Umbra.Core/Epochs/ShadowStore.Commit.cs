@@ -23,7 +23,7 @@ public sealed partial class ShadowStore
         if (outcome.Succeeded && !WritesThrough) outcome = Apply();
         if (outcome.Succeeded) outcome = WriteState(_end.Epoch);
         if (outcome.Succeeded) applied?.Invoke();
-        if (outcome.Succeeded) outcome = FlushDisks();
+        if (outcome.Succeeded) outcome = WritesThrough ? FlushDisks() : FlushTouched();
         if (outcome.Succeeded) outcome = Save(AfterCommit());
         if (!outcome.Succeeded)
         {
@@ -41,17 +41,30 @@ public sealed partial class ShadowStore
     {
         List<HeldEpoch> held = WritesThrough ? [] : [.. _metadata.Held];
         EpochNumber configuration = _configuration.WrittenCount > 0 ? _end!.Epoch : _metadata.Newest.Configuration;
-        held.Add(new HeldEpoch(_end!.Epoch, _end.Digest, _ram, configuration));
+        int undo = WritesThrough ? 0 : FreeUndoSlot();
+        held.Add(new HeldEpoch(_end!.Epoch, _end.Digest, _ram, configuration) { UndoSlot = undo });
         int surplus = held.Count - 1 - KnownGood;
         if (surplus > 0) held.RemoveRange(0, surplus);
         return _metadata with { State = StoreState.Complete, Held = held, BootToken = _media.BootToken };
     }
 
+    // The lowest one that no held epoch needs; the oldest epoch leads back to none.
+    private int FreeUndoSlot()
+    {
+        int slot = 1;
+        while (_metadata.Held.Skip(1).Any(held => held.UndoSlot == slot)) slot++;
+        return slot;
+    }
+
+    // Both logs, the blocks' last. RAM shares the fate of the memory that its log is written to, so that it may be
+    // touched from here on; the disks may once the blocks' log is flushed.
     private CallOutcome WriteUndo()
     {
-        UndoHeader header = new(_end!.Epoch, Committed);
+        UndoHeader header = new(_end!.Epoch, Committed, Digest);
+        UndoLogWriter blocks = UndoBlocks();
+        CallOutcome outcome = blocks.Void();
         UndoLogWriter pages = new(_media, _hash, ShadowVolume.Memory, StoreFiles.UndoPages(_end.Epoch), _undoChunk);
-        CallOutcome outcome = pages.Begin(header);
+        if (outcome.Succeeded) outcome = pages.Begin(header);
         foreach (long page in _staged.SortedPages())
         {
             if (!outcome.Succeeded) return outcome;
@@ -60,15 +73,18 @@ public sealed partial class ShadowStore
         }
 
         if (outcome.Succeeded) outcome = pages.End();
-        UndoLogWriter blocks = new(_media, _hash, ShadowVolume.Disk, StoreFiles.UndoBlocks(_end.Epoch), _undoChunk);
         if (outcome.Succeeded) outcome = blocks.Begin(header);
         foreach (StagedEpoch.Operation operation in _staged.Operations)
         {
             if (outcome.Succeeded) outcome = NoteOld(blocks, operation);
         }
 
-        return outcome.Succeeded ? blocks.End() : outcome;
+        if (outcome.Succeeded) outcome = blocks.End();
+        return outcome.Succeeded && _staged.Operations.Count > 0 ? blocks.Flush() : outcome;
     }
+
+    private UndoLogWriter UndoBlocks() =>
+        new(_media, _hash, ShadowVolume.Disk, StoreFiles.UndoSlot(FreeUndoSlot()), _undoChunk);
 
     private CallOutcome NoteOld(UndoLogWriter log, in StagedEpoch.Operation operation)
     {
@@ -131,6 +147,18 @@ public sealed partial class ShadowStore
         foreach (DiskGeometry disk in _metadata.Disks)
         {
             CallOutcome outcome = _media.FlushDisk(disk.Id);
+            if (!outcome.Succeeded) return outcome;
+        }
+
+        return CallOutcome.Done;
+    }
+
+    // An epoch without disk operations has left the disks as they were flushed last.
+    private CallOutcome FlushTouched()
+    {
+        foreach (int disk in _staged.Operations.Select(static o => o.Disk).Distinct())
+        {
+            CallOutcome outcome = _media.FlushDisk(_metadata.Disks[disk].Id);
             if (!outcome.Succeeded) return outcome;
         }
 

@@ -42,7 +42,15 @@ public sealed partial class ShadowStore
         if (_needsRecovery || _metadata.State != StoreState.Complete || !_metadata.Held.Any(h => h.Epoch == epoch))
             return CallOutcome.Failed($"{epoch} is not held");
         Drop();
-        CallOutcome outcome = Save(_metadata with { RollBackTo = epoch });
+        // A log without disk contents was never flushed, and from here on it has to outlive a power cut.
+        CallOutcome outcome = CallOutcome.Done;
+        foreach (HeldEpoch held in _metadata.Held.Skip(1))
+        {
+            if (outcome.Succeeded && held.Epoch > epoch)
+                outcome = _media.FlushFile(ShadowVolume.Disk, StoreFiles.UndoBlocks(held));
+        }
+
+        if (outcome.Succeeded) outcome = Save(_metadata with { RollBackTo = epoch });
         if (outcome.Succeeded) outcome = TakeBack();
         _needsRecovery = !outcome.Succeeded;
         if (outcome.Succeeded) SweepFiles();
@@ -51,15 +59,8 @@ public sealed partial class ShadowStore
 
     private CallOutcome ReadMetadata()
     {
-        long bytes = _media.FileBytes(ShadowVolume.Disk, StoreFiles.Metadata);
-        if (bytes < 0) return CallOutcome.Done;
-        if (bytes > Sizes.MiB) return CallOutcome.Failed("the shadow's metadata is damaged");
-        byte[] content = new byte[bytes];
-        CallOutcome outcome = _media.ReadFile(ShadowVolume.Disk, StoreFiles.Metadata, 0, content);
-        if (!outcome.Succeeded) return outcome;
-        if (StoreMetadata.Decode(content, _hash) is not { } metadata)
-            return CallOutcome.Failed("the shadow's metadata is damaged");
-        _metadata = metadata;
+        CallOutcome outcome = _metadataFile.Read(out StoreMetadata? metadata);
+        if (outcome.Succeeded && metadata is not null) _metadata = metadata;
         return outcome;
     }
 
@@ -73,9 +74,9 @@ public sealed partial class ShadowStore
         List<HeldEpoch> held = [.. _metadata.Held];
         while (held[^1].Epoch != _metadata.RollBackTo)
         {
-            outcome = Replay(ShadowVolume.Memory, StoreFiles.UndoPages(held[^1].Epoch), held[^2].Epoch);
+            outcome = Replay(ShadowVolume.Memory, StoreFiles.UndoPages(held[^1].Epoch), held[^2]);
             if (outcome.Succeeded)
-                outcome = Replay(ShadowVolume.Disk, StoreFiles.UndoBlocks(held[^1].Epoch), held[^2].Epoch);
+                outcome = Replay(ShadowVolume.Disk, StoreFiles.UndoBlocks(held[^1]), held[^2]);
             if (!outcome.Succeeded) return outcome;
             held.RemoveAt(held.Count - 1);
         }
@@ -84,42 +85,41 @@ public sealed partial class ShadowStore
         return outcome.Succeeded ? Save(_metadata with { RollBackTo = EpochNumber.None, Held = held }) : outcome;
     }
 
+    // The blocks' log is written last: with it anything may have been touched, without it nothing was.
     private CallOutcome TakeBackCommit()
     {
         bool any = false;
-        foreach (ShadowVolume volume in (ReadOnlySpan<ShadowVolume>)[ShadowVolume.Memory, ShadowVolume.Disk])
+        HashSet<string> held = [.. HeldUndo()];
+        foreach (string name in _media.ListFiles(ShadowVolume.Disk))
         {
-            foreach (string name in _media.ListFiles(volume))
-            {
-                if (!name.StartsWith("undo-", StringComparison.Ordinal)) continue;
-                if (!StoreFiles.TryEpoch(name, out EpochNumber epoch) || _metadata.Held.Any(h => h.Epoch == epoch))
-                    continue;
-                // The pages' log is written first: the pages were touched only if the blocks' log is complete too.
-                if (!IsComplete(ShadowVolume.Disk, StoreFiles.UndoBlocks(epoch))) continue;
-                CallOutcome outcome = Replay(volume, name, _metadata.Newest.Epoch);
-                if (!outcome.Succeeded) return outcome;
-                any = true;
-            }
+            if (held.Contains(name) || !name.StartsWith(StoreFiles.UndoPrefix, StringComparison.Ordinal)) continue;
+            if (Header(ShadowVolume.Disk, name) is not { } header || !LeadsTo(header, _metadata.Newest)) continue;
+            CallOutcome outcome = Replay(
+                ShadowVolume.Memory, StoreFiles.UndoPages(header.Epoch), _metadata.Newest);
+            if (outcome.Succeeded) outcome = Replay(ShadowVolume.Disk, name, _metadata.Newest);
+            if (!outcome.Succeeded) return outcome;
+            any = true;
         }
 
         return any ? FlushDisks() : CallOutcome.Done;
     }
 
-    private bool IsComplete(ShadowVolume volume, string name) =>
-        new UndoLogReader(_media, _hash, volume, name, _undoChunk).ReadIfComplete() is not null;
+    // The oldest epoch leads back to none.
+    private IEnumerable<string> HeldUndo() => _metadata.Held.Skip(1).Select(static held => StoreFiles.UndoBlocks(held));
 
-    private CallOutcome Replay(ShadowVolume volume, string name, EpochNumber target)
+    private UndoHeader? Header(ShadowVolume volume, string name) =>
+        new UndoLogReader(_media, _hash, volume, name, _undoChunk).ReadIfComplete();
+
+    private static bool LeadsTo(in UndoHeader header, in HeldEpoch target) =>
+        header.Base == target.Epoch && header.BaseDigest is var digest && (digest == 0 || digest == target.Digest);
+
+    private CallOutcome Replay(ShadowVolume volume, string name, in HeldEpoch target)
     {
         UndoLogReader log = new(_media, _hash, volume, name, _undoChunk);
-        UndoHeader? header = log.ReadIfComplete();
-        if (header is null)
-        {
-            // RAM of another life of the host is gone, and its log with it.
-            return volume == ShadowVolume.Memory && _metadata.BootToken != _media.BootToken
-                ? CallOutcome.Done : CallOutcome.Failed($"{name} is missing or damaged");
-        }
-
-        return header.Value.Base == target ? log.Replay(Restore) : CallOutcome.Done;
+        if (log.ReadIfComplete() is { } header && LeadsTo(header, target)) return log.Replay(Restore);
+        // RAM of another life of the host is gone, and its log with it.
+        return volume == ShadowVolume.Memory && _metadata.BootToken != _media.BootToken
+            ? CallOutcome.Done : CallOutcome.Failed($"{name} is missing or damaged");
     }
 
     private CallOutcome Restore(int disk, long offset, long length, ReadOnlySpan<byte> data)
@@ -136,13 +136,14 @@ public sealed partial class ShadowStore
         return CallOutcome.Done;
     }
 
-    // The replacement of the metadata may have failed after it took effect: only when the old one is surely back may
+    // The metadata may have been written although its flush failed: only when the old one is surely back may
     // the contents go back too. Otherwise what the disk says decides, later.
     private void TakeBackInterrupted()
     {
         CallOutcome outcome = Save(_metadata);
         if (outcome.Succeeded) outcome = TakeBack();
         _needsRecovery = !outcome.Succeeded;
+        if (outcome.Succeeded) SweepFiles();
     }
 
     private CallOutcome NoteNewBoot()
@@ -164,10 +165,11 @@ public sealed partial class ShadowStore
         });
     }
 
-    // Files of epochs that are not held, and stages of a process that is gone.
+    // Files of epochs that are not held, and stages of a process that is gone. Undo logs of blocks keep their files for
+    // the commits to come.
     private void SweepFiles()
     {
-        HashSet<string> keep = [StoreFiles.Metadata];
+        HashSet<string> keep = [StoreFiles.Metadata, .. HeldUndo()];
         for (int i = 0; i < _metadata.Held.Count; i++)
         {
             HeldEpoch held = _metadata.Held[i];
@@ -175,15 +177,20 @@ public sealed partial class ShadowStore
             keep.Add(StoreFiles.Configuration(held.Configuration));
             if (i == 0) continue;
             keep.Add(StoreFiles.UndoPages(held.Epoch));
-            keep.Add(StoreFiles.UndoBlocks(held.Epoch));
         }
 
-        // Blocks before pages: pages' log alone means that nothing was touched.
+        // Blocks before pages: pages' log alone means that nothing was touched. What fails is tried after the next
+        // commit.
         foreach (ShadowVolume volume in (ReadOnlySpan<ShadowVolume>)[ShadowVolume.Disk, ShadowVolume.Memory])
         {
             foreach (string name in _media.ListFiles(volume))
             {
-                if (!keep.Contains(name)) _media.DeleteFile(volume, name);
+                if (keep.Contains(name)) continue;
+                bool isKept = StoreFiles.TryUndoSlot(name, out int slot) && slot <= KnownGood + 1;
+                CallOutcome outcome = isKept
+                    ? new UndoLogWriter(_media, _hash, volume, name, _undoChunk).Void()
+                    : _media.DeleteFile(volume, name);
+                if (!outcome.Succeeded) return;
             }
         }
     }

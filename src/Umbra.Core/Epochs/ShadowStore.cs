@@ -25,7 +25,7 @@ public readonly record struct StoreOutcome(bool Accepted, RejectReason Reason, s
 /// <summary>
 /// A shadow at rest: RAM, disks, device state and configuration of one committed epoch, and the way back to some
 /// earlier ones. An epoch is staged beside it, verified, and only then applied, after its undo logs are complete and
-/// flushed; the metadata's replacement is the moment of commit. A crash at any point leaves either epoch whole.
+/// flushed; the metadata's flush is the moment of commit. A crash at any point leaves either epoch whole.
 /// <para>
 /// A shadow that holds no complete epoch has nothing to lose: what comes is written through, and counts once the epoch
 /// is committed. Sequence of calls: <see cref="Recover"/>, <see cref="Prepare"/>, then for each epoch
@@ -40,6 +40,7 @@ public sealed partial class ShadowStore
     private readonly PageBatchDecoder _pageDecoder;
     private readonly BlockBatchDecoder _blockDecoder;
     private readonly StagedEpoch _staged;
+    private readonly MetadataFile _metadataFile;
     private readonly ArrayBufferWriter<byte> _deviceState = new();
     private readonly ArrayBufferWriter<byte> _configuration = new();
     private readonly byte[] _page = new byte[Sizes.Page];
@@ -78,6 +79,7 @@ public sealed partial class ShadowStore
         _pageDecoder = pageDecoder;
         _blockDecoder = blockDecoder;
         _staged = new StagedEpoch(media);
+        _metadataFile = new MetadataFile(media, hash);
         KnownGood = knownGood;
     }
 
@@ -287,7 +289,7 @@ public sealed partial class ShadowStore
 
     private CallOutcome Save(StoreMetadata metadata)
     {
-        CallOutcome outcome = _media.ReplaceFile(ShadowVolume.Disk, StoreFiles.Metadata, metadata.Encode(_hash));
+        CallOutcome outcome = _metadataFile.Write(metadata);
         if (outcome.Succeeded) _metadata = metadata;
         return outcome;
     }

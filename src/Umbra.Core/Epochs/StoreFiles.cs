@@ -10,29 +10,35 @@ internal static class StoreFiles
     public const string StagedPages = "stage.pages";
     public const string StagedBlocks = "stage.blocks";
 
+    /// <summary>What the names of all undo logs begin with.</summary>
+    public const string UndoPrefix = "undo-";
+
+    private const string UndoSlotPrefix = "undo-slot.";
+
     /// <summary>Old pages that lead from <paramref name="epoch"/> back to its base; memory volume.</summary>
     public static string UndoPages(EpochNumber epoch) => "undo-pages." + Number(epoch);
 
-    /// <summary>Old disk contents that lead from <paramref name="epoch"/> back to its base; disk volume.</summary>
-    public static string UndoBlocks(EpochNumber epoch) => "undo-blocks." + Number(epoch);
+    /// <summary>Old disk contents that lead from a held epoch back to its base; disk volume.</summary>
+    public static string UndoBlocks(in HeldEpoch held) =>
+        held.UndoSlot > 0 ? UndoSlot(held.UndoSlot) : "undo-blocks." + Number(held.Epoch);
+
+    /// <summary>File for old disk contents that is overwritten by one commit after another; disk volume.</summary>
+    public static string UndoSlot(int slot) => UndoSlotPrefix + slot.ToString("D3", CultureInfo.InvariantCulture);
+
+    /// <summary>Whether the file is one of those, and which.</summary>
+    public static bool TryUndoSlot(string name, out int slot)
+    {
+        slot = 0;
+        return name.StartsWith(UndoSlotPrefix, StringComparison.Ordinal)
+            && int.TryParse(
+                name.AsSpan(UndoSlotPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out slot);
+    }
 
     /// <summary>Device state of <paramref name="epoch"/>; memory volume.</summary>
     public static string DeviceState(EpochNumber epoch) => "state." + Number(epoch);
 
     /// <summary>Configuration first seen in <paramref name="epoch"/>; disk volume.</summary>
     public static string Configuration(EpochNumber epoch) => "config." + Number(epoch);
-
-    /// <summary>Whether the file belongs to one epoch, and to which.</summary>
-    public static bool TryEpoch(string name, out EpochNumber epoch)
-    {
-        int dot = name.LastIndexOf('.');
-        epoch = default;
-        ReadOnlySpan<char> digits = name.AsSpan(dot + 1);
-        if (dot < 0 || !ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out ulong n))
-            return false;
-        epoch = new EpochNumber(n);
-        return true;
-    }
 
     private static string Number(EpochNumber epoch) => epoch.Value.ToString("D20", CultureInfo.InvariantCulture);
 }

@@ -34,22 +34,36 @@ public enum StoreState : byte
 /// <param name="Ram">Digest of its RAM.</param>
 /// <param name="Configuration">Epoch whose configuration file is its configuration.</param>
 public readonly record struct HeldEpoch(
-    EpochNumber Epoch, ulong Digest, RamDigest Ram, EpochNumber Configuration);
+    EpochNumber Epoch, ulong Digest, RamDigest Ram, EpochNumber Configuration)
+{
+    /// <summary>
+    /// Number of the file that leads the disks back to the epoch before; 0: the file that is named by the epoch's
+    /// number, as version 1 did.
+    /// </summary>
+    internal int UndoSlot { get; init; }
+}
 
 /// <summary>
-/// The small file that says what a shadow is: replaced in one durable step, it is the moment at which an epoch counts
-/// as committed. Layout in docs/formats/shadow-store.md.
+/// What a shadow is. Its becoming durable (<see cref="MetadataFile"/>) is the moment at which an epoch counts as
+/// committed. Layout in docs/formats/shadow-store.md.
 /// </summary>
 internal sealed record StoreMetadata
 {
     /// <summary>Version of all the store's files.</summary>
-    public const ushort Version = 1;
+    public const ushort Version = 2;
+
+    /// <summary>The version before, still read: its metadata was one file, replaced as a whole.</summary>
+    public const ushort FormerVersion = 1;
+
+    /// <summary>Room for one word; more is refused.</summary>
+    public const int SlotBytes = 64 * Sizes.KiB;
 
     /// <summary>Most epochs kept, the newest included.</summary>
     public const int HeldMax = 64;
 
     private const uint Magic = 0x53424D55; // "UMBS"
     private const int TextMax = 256;
+    private const int HeaderBytes = 24;
 
     public StoreState State { get; init; }
 
@@ -75,12 +89,15 @@ internal sealed record StoreMetadata
 
     public HeldEpoch Newest => Held.Count == 0 ? default : Held[^1];
 
-    public byte[] Encode(IContentHash hash)
+    /// <summary>The word's bytes; of two whole ones the one with the greater sequence counts.</summary>
+    public byte[] Encode(IContentHash hash, ulong sequence)
     {
         List<byte> bytes = new(256);
         Put32(bytes, Magic);
         Put16(bytes, Version);
         Put16(bytes, (ushort)State);
+        Put64(bytes, sequence);
+        Put64(bytes, 0); // the length, known at the end
         Put64(bytes, Promised.Value);
         Put64(bytes, (ulong)PageCount);
         Put64(bytes, RollBackTo.Value);
@@ -99,30 +116,56 @@ internal sealed record StoreMetadata
             Put64(bytes, held.Digest);
             Put64(bytes, held.Ram.Value);
             Put64(bytes, held.Configuration.Value);
+            Put16(bytes, (ushort)held.UndoSlot);
         }
 
-        byte[] body = [.. bytes];
-        Put64(bytes, hash.Hash(body));
-        return [.. bytes];
+        byte[] whole = [.. bytes, .. new byte[8]];
+        BinaryPrimitives.WriteUInt64LittleEndian(whole.AsSpan(16), (ulong)whole.Length);
+        BinaryPrimitives.WriteUInt64LittleEndian(whole.AsSpan(bytes.Count), hash.Hash(whole.AsSpan(0, bytes.Count)));
+        return whole;
     }
 
-    /// <summary>Reads it back; null when it is not whole, not ours, or of another version.</summary>
-    public static StoreMetadata? Decode(ReadOnlySpan<byte> bytes, IContentHash hash)
+    /// <summary>Reads a slot back; null when what it holds is not whole, not ours, or of another version.</summary>
+    public static StoreMetadata? Decode(ReadOnlySpan<byte> slot, IContentHash hash, out ulong sequence)
     {
-        if (bytes.Length < 40) return null;
+        Reader header = new(slot);
+        bool isOurs = header.U32() == Magic && header.U16() == Version;
+        var state = (StoreState)header.U16();
+        sequence = header.U64();
+        ulong bytes = header.U64();
+        if (!isOurs || bytes < HeaderBytes + 8 || bytes > (ulong)slot.Length) return null;
+        return Checked(slot[..(int)bytes], hash) is { IsEmpty: false } body
+            ? ReadBody(new Reader(body[HeaderBytes..]), state, hasSlots: true) : null;
+    }
+
+    /// <summary>Reads a file of version 1.</summary>
+    public static StoreMetadata? DecodeFormer(ReadOnlySpan<byte> file, IContentHash hash)
+    {
+        Reader reader = new(Checked(file, hash));
+        if (reader.U32() != Magic || reader.U16() != FormerVersion) return null;
+        var state = (StoreState)reader.U16();
+        return ReadBody(reader, state, hasSlots: false);
+    }
+
+    // What is before the hash, or nothing when the hash is another one.
+    private static ReadOnlySpan<byte> Checked(ReadOnlySpan<byte> bytes, IContentHash hash)
+    {
+        if (bytes.Length < 8) return default;
         ReadOnlySpan<byte> body = bytes[..^8];
-        if (BinaryPrimitives.ReadUInt64LittleEndian(bytes[^8..]) != hash.Hash(body)) return null;
-        Reader reader = new(body);
-        if (reader.U32() != Magic || reader.U16() != Version) return null;
+        return BinaryPrimitives.ReadUInt64LittleEndian(bytes[^8..]) == hash.Hash(body) ? body : default;
+    }
+
+    private static StoreMetadata? ReadBody(Reader reader, StoreState state, bool hasSlots)
+    {
         StoreMetadata metadata = new()
         {
-            State = (StoreState)reader.U16(),
+            State = state,
             Promised = new Generation(reader.U64()),
             PageCount = (long)reader.U64(),
             RollBackTo = new EpochNumber(reader.U64()),
             BootToken = reader.Text(),
             Disks = ReadDisks(ref reader),
-            Held = ReadHeld(ref reader),
+            Held = ReadHeld(ref reader, hasSlots),
         };
         return reader.Good && reader.AtEnd && metadata.State <= StoreState.DisksOnly ? metadata : null;
     }
@@ -135,14 +178,17 @@ internal sealed record StoreMetadata
         return disks;
     }
 
-    private static List<HeldEpoch> ReadHeld(ref Reader reader)
+    private static List<HeldEpoch> ReadHeld(ref Reader reader, bool hasSlots)
     {
         List<HeldEpoch> held = [];
         for (int n = reader.U16(); n > 0 && reader.Good; n--)
         {
             held.Add(new HeldEpoch(
                 new EpochNumber(reader.U64()), reader.U64(), new RamDigest(reader.U64()),
-                new EpochNumber(reader.U64())));
+                new EpochNumber(reader.U64()))
+            {
+                UndoSlot = hasSlots ? reader.U16() : 0,
+            });
         }
 
         return held;

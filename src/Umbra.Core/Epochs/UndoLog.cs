@@ -8,16 +8,24 @@ namespace Umbra.Core.Epochs;
 /// </summary>
 /// <param name="Epoch">Epoch whose commit wrote it.</param>
 /// <param name="Base">Epoch that it leads back to.</param>
-internal readonly record struct UndoHeader(EpochNumber Epoch, EpochNumber Base);
+/// <param name="BaseDigest">
+/// That epoch's digest, because an epoch's number can come a second time; 0 in a log of version 1, which was removed at
+/// once.
+/// </param>
+internal readonly record struct UndoHeader(EpochNumber Epoch, EpochNumber Base, ulong BaseDigest);
 
 /// <summary>
-/// One file of old contents, written whole (and flushed) before anything is overwritten. The file ends with a hash over
-/// all of it, so that a torn one is told from a complete one. Layout in docs/formats/shadow-store.md.
+/// One file of old contents, written whole before anything is overwritten. It ends with a hash over all of it, so that
+/// a torn one is told from a complete one, also where it is written over an older and longer one. Layout in
+/// docs/formats/shadow-store.md.
 /// </summary>
 /// <remarks><c>chunk</c> is a buffer of <see cref="ChunkBytes"/> that the log may use until its end.</remarks>
 internal sealed class UndoLogWriter(
     IShadowMedia media, IContentHash hash, ShadowVolume volume, string name, byte[] chunk)
 {
+    /// <summary>A file on the disk that has grown beyond it is made anew, for the space.</summary>
+    internal const long KeptBytesMax = 4 * Sizes.MiB;
+
     internal const uint Magic = 0x55424D55; // "UMBU"
     internal const int HeaderBytes = 32;
     internal const int EntryBytes = 24;
@@ -28,11 +36,29 @@ internal sealed class UndoLogWriter(
     private long _written;
     private ulong _chain;
 
-    /// <summary>Begins the file anew. Each call's failure ends the log; the caller gives it up.</summary>
+    /// <summary>
+    /// Makes what the file holds no log any more, before anything else of the next commit is written: a stale log of
+    /// blocks beside half a log of pages could not be told from a damaged pair.
+    /// </summary>
+    public CallOutcome Void()
+    {
+        long bytes = media.FileBytes(volume, name);
+        if (bytes > KeptBytesMax) return media.DeleteFile(volume, name);
+        return bytes < HeaderBytes ? CallOutcome.Done : media.WriteFile(volume, name, 0, new byte[HeaderBytes]);
+    }
+
+    /// <summary>
+    /// Begins the log, on the disk over what the file holds: one that keeps its size is flushed without a journal's
+    /// commit. Each call's failure ends the log; the caller gives it up.
+    /// </summary>
     public CallOutcome Begin(UndoHeader header)
     {
-        CallOutcome deleted = media.DeleteFile(volume, name);
-        if (!deleted.Succeeded) return deleted;
+        if (volume == ShadowVolume.Memory)
+        {
+            CallOutcome deleted = media.DeleteFile(volume, name);
+            if (!deleted.Succeeded) return deleted;
+        }
+
         _used = 0;
         _written = 0;
         _chain = 0;
@@ -41,6 +67,7 @@ internal sealed class UndoLogWriter(
         BinaryPrimitives.WriteUInt16LittleEndian(bytes[4..], StoreMetadata.Version);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes[8..], header.Epoch.Value);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes[16..], header.Base.Value);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes[24..], header.BaseDigest);
         return Append(bytes);
     }
 
@@ -59,7 +86,7 @@ internal sealed class UndoLogWriter(
         return outcome.Succeeded ? Append(data) : outcome;
     }
 
-    /// <summary>Ends the file; once this has returned it is complete and durable.</summary>
+    /// <summary>Ends the log; it is complete then, and durable after <see cref="Flush"/>.</summary>
     public CallOutcome End()
     {
         Span<byte> end = stackalloc byte[EntryBytes];
@@ -70,9 +97,11 @@ internal sealed class UndoLogWriter(
         if (!outcome.Succeeded) return outcome;
         Span<byte> trailer = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(trailer, _chain);
-        outcome = media.WriteFile(volume, name, _written, trailer);
-        return outcome.Succeeded ? media.FlushFile(volume, name) : outcome;
+        return media.WriteFile(volume, name, _written, trailer);
     }
+
+    /// <summary>Makes the log durable.</summary>
+    public CallOutcome Flush() => media.FlushFile(volume, name);
 
     private CallOutcome Append(ReadOnlySpan<byte> bytes)
     {
@@ -93,7 +122,15 @@ internal sealed class UndoLogWriter(
     private CallOutcome WriteChunk()
     {
         if (_used == 0) return CallOutcome.Done;
-        CallOutcome outcome = media.WriteFile(volume, name, _written, _chunk.AsSpan(0, _used));
+        int bytes = _used;
+        if (volume == ShadowVolume.Disk && media.FileBytes(volume, name) < _written + _used)
+        {
+            // It grows by whole pieces, so that it seldom does.
+            _chunk.AsSpan(_used).Clear();
+            bytes = _chunk.Length;
+        }
+
+        CallOutcome outcome = media.WriteFile(volume, name, _written, _chunk.AsSpan(0, bytes));
         if (!outcome.Succeeded) return outcome;
         _chain = hash.Hash(_chunk.AsSpan(0, _used), _chain);
         _written += _used;
@@ -121,6 +158,14 @@ internal sealed class UndoLogReader(
     {
         _body = media.FileBytes(volume, name) - 8;
         if (_body < UndoLogWriter.HeaderBytes + UndoLogWriter.EntryBytes) return null;
+        Span<byte> header = stackalloc byte[UndoLogWriter.HeaderBytes];
+        if (!media.ReadFile(volume, name, 0, header).Succeeded) return null;
+        if (BinaryPrimitives.ReadUInt32LittleEndian(header) != UndoLogWriter.Magic) return null;
+        ushort version = BinaryPrimitives.ReadUInt16LittleEndian(header[4..]);
+        if (version is not (StoreMetadata.Version or StoreMetadata.FormerVersion)) return null;
+        // The file may be longer than the log: where that ends its entries say, and that they are its own the hash.
+        if (!Replay(static (_, _, _, _) => CallOutcome.Done).Succeeded) return null;
+        _body = _read - (_filled - _used);
         ulong chain = 0;
         for (long at = 0; at < _body; at += _chunk.Length)
         {
@@ -132,13 +177,10 @@ internal sealed class UndoLogReader(
         Span<byte> trailer = stackalloc byte[8];
         if (!media.ReadFile(volume, name, _body, trailer).Succeeded) return null;
         if (BinaryPrimitives.ReadUInt64LittleEndian(trailer) != chain) return null;
-        Span<byte> header = stackalloc byte[UndoLogWriter.HeaderBytes];
-        if (!media.ReadFile(volume, name, 0, header).Succeeded) return null;
-        if (BinaryPrimitives.ReadUInt32LittleEndian(header) != UndoLogWriter.Magic) return null;
-        if (BinaryPrimitives.ReadUInt16LittleEndian(header[4..]) != StoreMetadata.Version) return null;
         return new UndoHeader(
             new EpochNumber(BinaryPrimitives.ReadUInt64LittleEndian(header[8..])),
-            new EpochNumber(BinaryPrimitives.ReadUInt64LittleEndian(header[16..])));
+            new EpochNumber(BinaryPrimitives.ReadUInt64LittleEndian(header[16..])),
+            BinaryPrimitives.ReadUInt64LittleEndian(header[24..]));
     }
 
     /// <summary>Gives every entry to <paramref name="restore"/>; only after <see cref="ReadIfComplete"/>.</summary>

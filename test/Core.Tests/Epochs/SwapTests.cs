@@ -100,7 +100,7 @@ public sealed class SwapTests
         bool besides = false;
         rig.Media.Intercept = call =>
         {
-            if (call.StartsWith("ReplaceFile", StringComparison.Ordinal) && !rig.Guest.Running)
+            if (call == "WriteMetadata" && !rig.Guest.Running)
                 besides |= rig.ShadowSaid.Loaded.Count == 1 && rig.ShadowSaid.Claims.Count == 0;
             return null;
         };
@@ -116,7 +116,7 @@ public sealed class SwapTests
         PairRig rig = Seeded();
         int failures = 1;
         rig.Media.Intercept = call =>
-            call.StartsWith("ReplaceFile", StringComparison.Ordinal) && !rig.Guest.Running && failures-- > 0
+            call == "WriteMetadata" && !rig.Guest.Running && failures-- > 0
                 ? CallOutcome.Failed("no space left") : null;
         int standbys = rig.ShadowSaid.Configurations.Count;
         rig.Source.RequestSwap("swap", false, rig.Now);

@@ -10,6 +10,8 @@ namespace Umbra.Testing.Replication;
 /// </summary>
 public sealed class ModelMedia : IShadowMedia
 {
+    private const string Metadata = "shadow.meta";
+
     private readonly SortedDictionary<string, ModelFile> _memoryFiles = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, ModelFile> _diskFiles = new(StringComparer.Ordinal);
 
@@ -96,10 +98,12 @@ public sealed class ModelMedia : IShadowMedia
     /// <inheritdoc/>
     public CallOutcome WriteFile(ShadowVolume volume, string name, long offset, ReadOnlySpan<byte> source)
     {
-        bool undo = name.StartsWith("undo", StringComparison.Ordinal);
-        if (Intercept(undo ? "WriteUndo" : nameof(WriteFile)) is { } failure) return failure;
+        string call = name.StartsWith("undo", StringComparison.Ordinal) ? "WriteUndo"
+            : name == Metadata ? "WriteMetadata" : nameof(WriteFile);
+        if (Intercept(call) is { } failure) return failure;
         SortedDictionary<string, ModelFile> files = Files(volume);
-        if (!files.TryGetValue(name, out ModelFile? file)) files.Add(name, file = new ModelFile());
+        if (!files.TryGetValue(name, out ModelFile? file))
+            files.Add(name, file = new ModelFile(volume == ShadowVolume.Disk));
         file.Write(offset, source);
         return CallOutcome.Done;
     }
@@ -116,16 +120,16 @@ public sealed class ModelMedia : IShadowMedia
     /// <inheritdoc/>
     public CallOutcome FlushFile(ShadowVolume volume, string name)
     {
-        if (Intercept(nameof(FlushFile)) is { } failure) return failure;
+        if (Intercept(name == Metadata ? "FlushMetadata" : nameof(FlushFile)) is { } failure) return failure;
         Files(volume)[name].Flush();
-        return CallOutcome.Done;
+        return name == Metadata ? Intercept("MetadataFlushed") ?? CallOutcome.Done : CallOutcome.Done;
     }
 
     /// <inheritdoc/>
     public CallOutcome ReplaceFile(ShadowVolume volume, string name, ReadOnlySpan<byte> source)
     {
         if (Intercept(nameof(ReplaceFile)) is { } failure) return failure;
-        ModelFile file = new();
+        ModelFile file = new(volume == ShadowVolume.Disk);
         file.Write(0, source);
         file.Flush();
         Files(volume)[name] = file;
@@ -201,62 +205,5 @@ public sealed class ModelDisk(long bytes)
 
         _unflushed.Clear();
         _durable.CopyTo(Content, 0);
-    }
-}
-
-/// <summary>A file whose unflushed contents can be lost, and whose deletion too.</summary>
-internal sealed class ModelFile
-{
-    private byte[]? _durable;
-    private byte[] _content = [];
-    private bool _changed;
-
-    public bool Exists { get; private set; } = true;
-
-    public long Length { get; private set; }
-
-    public byte[] Content => _content;
-
-    public void Write(long offset, ReadOnlySpan<byte> data)
-    {
-        Exists = true;
-        _changed = true;
-        long end = offset + data.Length;
-        if (end > _content.Length) Array.Resize(ref _content, (int)Math.Max(end, _content.Length * 2L));
-        data.CopyTo(_content.AsSpan((int)offset));
-        Length = Math.Max(Length, end);
-    }
-
-    public void Flush()
-    {
-        _durable = _content.AsSpan(0, (int)Length).ToArray();
-        _changed = false;
-    }
-
-    public void Delete()
-    {
-        Exists = false;
-        _changed = true;
-        Length = 0;
-    }
-
-    public void LoseUnflushed(Func<bool> survives)
-    {
-        if (!_changed) return;
-        _changed = false;
-        if (Exists && survives())
-        {
-            // It got there, or a front part of it did.
-            if (!survives()) Length /= 2;
-            _durable = _content.AsSpan(0, (int)Length).ToArray();
-        }
-        else if (!Exists && survives())
-        {
-            _durable = null;
-        }
-
-        Exists = _durable is not null;
-        _content = _durable is null ? [] : [.. _durable];
-        Length = _content.Length;
     }
 }
