@@ -342,8 +342,8 @@ public sealed partial class ShadowSession
         PrepareCommittedStandby();
     }
 
-    // What the standby needs and the epoch's way to the disk go on beside each other. Nothing is acknowledged before
-    // the latter is done, nothing claimed before both.
+    // Loading touches no disk: it and the epoch's way to the disks go on beside each other. Nothing is acknowledged
+    // before the latter is done, nothing claimed before both.
     private void LoadStaged()
     {
         _standby = Standby.Loading;

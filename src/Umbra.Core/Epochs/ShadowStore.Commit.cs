@@ -4,7 +4,7 @@ using Umbra.Core.Protocol;
 
 namespace Umbra.Core.Epochs;
 
-/// <summary>The store's commit: undo logs, then contents, then flush, then the metadata that makes it count.</summary>
+/// <summary>The store's commit: undo logs, RAM, the disks once their log is flushed, and the metadata.</summary>
 public sealed partial class ShadowStore
 {
     /// <summary>
@@ -12,18 +12,18 @@ public sealed partial class ShadowStore
     /// even that could be had, nothing is held until <see cref="Recover"/> succeeds, which <see cref="Begin"/> tries.
     /// </summary>
     /// <param name="applied">
-    /// Called when everything of the epoch is in place (its device state is <see cref="StagedDeviceState"/>) and only
-    /// its way to the disk is left: what reads it may begin, and has to be thrown away when the commit fails.
+    /// Called when RAM and device state (<see cref="StagedDeviceState"/>) are the epoch's, and the disks and the
+    /// metadata are left: what reads RAM alone may begin, and has to be thrown away when the commit fails.
     /// </param>
     public StoreOutcome Commit(Action? applied = null)
     {
         Invariant.Holds(_open is not null && _end is not null, "an epoch is committed after it was verified");
         CallOutcome outcome = WritesThrough ? CallOutcome.Done : WriteUndo();
         bool touched = outcome.Succeeded;
-        if (outcome.Succeeded && !WritesThrough) outcome = Apply();
+        if (outcome.Succeeded && !WritesThrough) outcome = ApplyPages();
         if (outcome.Succeeded) outcome = WriteState(_end.Epoch);
         if (outcome.Succeeded) applied?.Invoke();
-        if (outcome.Succeeded) outcome = WritesThrough ? FlushDisks() : FlushTouched();
+        if (outcome.Succeeded) outcome = WritesThrough ? FlushDisks() : ApplyOperations();
         if (outcome.Succeeded) outcome = Save(AfterCommit());
         if (!outcome.Succeeded)
         {
@@ -79,8 +79,7 @@ public sealed partial class ShadowStore
             if (outcome.Succeeded) outcome = NoteOld(blocks, operation);
         }
 
-        if (outcome.Succeeded) outcome = blocks.End();
-        return outcome.Succeeded && _staged.Operations.Count > 0 ? blocks.Flush() : outcome;
+        return outcome.Succeeded ? blocks.End() : outcome;
     }
 
     private UndoLogWriter UndoBlocks() =>
@@ -101,7 +100,7 @@ public sealed partial class ShadowStore
         return CallOutcome.Done;
     }
 
-    private CallOutcome Apply()
+    private CallOutcome ApplyPages()
     {
         foreach (long page in _staged.SortedPages())
         {
@@ -110,13 +109,25 @@ public sealed partial class ShadowStore
             _media.WritePage(page, _page);
         }
 
+        return CallOutcome.Done;
+    }
+
+    // An epoch without disk operations has left the disks as they were flushed last.
+    private CallOutcome ApplyOperations()
+    {
+        if (_staged.Operations.Count == 0) return CallOutcome.Done;
+        CallOutcome outcome = UndoBlocks().Flush();
         foreach (StagedEpoch.Operation operation in _staged.Operations)
         {
-            CallOutcome outcome = ApplyOperation(operation);
-            if (!outcome.Succeeded) return outcome;
+            if (outcome.Succeeded) outcome = ApplyOperation(operation);
         }
 
-        return CallOutcome.Done;
+        foreach (int disk in _staged.Operations.Select(static o => o.Disk).Distinct())
+        {
+            if (outcome.Succeeded) outcome = _media.FlushDisk(_metadata.Disks[disk].Id);
+        }
+
+        return outcome;
     }
 
     private CallOutcome ApplyOperation(in StagedEpoch.Operation operation)
@@ -147,18 +158,6 @@ public sealed partial class ShadowStore
         foreach (DiskGeometry disk in _metadata.Disks)
         {
             CallOutcome outcome = _media.FlushDisk(disk.Id);
-            if (!outcome.Succeeded) return outcome;
-        }
-
-        return CallOutcome.Done;
-    }
-
-    // An epoch without disk operations has left the disks as they were flushed last.
-    private CallOutcome FlushTouched()
-    {
-        foreach (int disk in _staged.Operations.Select(static o => o.Disk).Distinct())
-        {
-            CallOutcome outcome = _media.FlushDisk(_metadata.Disks[disk].Id);
             if (!outcome.Succeeded) return outcome;
         }
 

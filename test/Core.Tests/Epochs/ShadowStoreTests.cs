@@ -156,6 +156,27 @@ public sealed partial class ShadowStoreTests
     }
 
     [Fact]
+    public void A_commit_flushes_what_its_epoch_has_touched_and_lets_the_device_state_be_loaded_before()
+    {
+        ModelMedia media = Committed(out ShadowStore store);
+        List<string> calls = [];
+        media.Intercept = call =>
+        {
+            if (call.Contains("Flush", StringComparison.Ordinal) || call == "WriteDisk") calls.Add(call);
+            return null;
+        };
+        Assert.True(Apply(store, 2, page: 3, () => calls.Add("applied")).Accepted);
+        string[] metadata = ["FlushMetadata", "MetadataFlushed"];
+        // The first one is the device state's and costs nothing in memory; then the configuration's, the undo log's.
+        Assert.Equal(["FlushFile", "FlushFile", "applied", "FlushFile", "WriteDisk", "FlushDisk", .. metadata], calls);
+        calls.Clear();
+        Assert.True(ApplyPage(store, 3, page: 4, () => calls.Add("applied")).Accepted);
+        Assert.Equal(["FlushFile", "applied", .. metadata], calls);
+        Assert.True(store.RollBack(new EpochNumber(1)).Succeeded);
+        Assert.Equal(0, media.Memory[4 * Sizes.Page]);
+    }
+
+    [Fact]
     public void What_is_torn_corrupt_gapped_doubled_or_stale_never_touches_the_shadow()
     {
         ModelMedia media = Committed(out ShadowStore store);
@@ -245,7 +266,7 @@ public sealed partial class ShadowStoreTests
     }
 
     // Epoch N writes N to the first word of its page and to a sector of the disk.
-    private static StoreOutcome Apply(ShadowStore store, ulong epoch, long page)
+    private static StoreOutcome Apply(ShadowStore store, ulong epoch, long page, Action? applied = null)
     {
         EpochNumber number = new(epoch);
         byte[] configuration = [(byte)epoch, 1, 2];
@@ -264,16 +285,37 @@ public sealed partial class ShadowStoreTests
         ReadOnlyMemory<byte> blocks = encoder.Finish(out BatchStatistics statistics);
         outcome = store.Stage(new BlockBatch(number, 1, blocks));
         digest.AddBatch(statistics.Checksum);
-        if (outcome.Accepted) outcome = store.Stage(new DeviceStatePart(number, 0, new byte[] { (byte)epoch, 7 }));
         if (outcome.Accepted) outcome = store.Stage(new ConfigurationPart(number, 0, configuration));
+        return outcome.Accepted ? Finish(store, number, digest, page, configuration, applied) : outcome;
+    }
+
+    // The same, without the disk, and with the configuration of the epoch before.
+    private static StoreOutcome ApplyPage(ShadowStore store, ulong epoch, long page, Action? applied)
+    {
+        EpochNumber number = new(epoch);
+        ArrayBufferWriter<byte> configuration = new();
+        Assert.True(store.ReadConfiguration(store.Committed, configuration).Succeeded);
+        Assert.True(store.Begin(new EpochBegin(store.Promised, number, store.Committed)).Accepted);
+        (PageBatch pages, ulong sum) = PageOf(epoch, page, epoch);
+        Assert.True(store.Stage(pages).Accepted);
+        EpochDigest digest = default;
+        digest.AddBatch(sum);
+        return Finish(store, number, digest, page, configuration.WrittenMemory.ToArray(), applied);
+    }
+
+    private static StoreOutcome Finish(
+        ShadowStore store, EpochNumber number, EpochDigest digest, long page, byte[] configuration, Action? applied)
+    {
+        byte[] state = [(byte)number.Value, 7];
+        StoreOutcome outcome = store.Stage(new DeviceStatePart(number, 0, state));
         if (!outcome.Accepted) return outcome;
         ulong sum = digest.Finish(
-            number, RamAfter(store, page, epoch), TestContentHash.Instance.Hash([(byte)epoch, 7]),
+            number, RamAfter(store, page, number.Value), TestContentHash.Instance.Hash(state),
             TestContentHash.Instance.Hash(configuration));
-        outcome = store.End(new EpochEnd(number, 2, sum, false));
+        outcome = store.End(new EpochEnd(number, (uint)digest.BatchCount, sum, false));
         bool done = false;
         while (outcome.Accepted && !done) outcome = store.Verify(4, out done);
-        return outcome.Accepted ? store.Commit() : outcome;
+        return outcome.Accepted ? store.Commit(applied) : outcome;
     }
 
     private static RamDigest RamAfter(ShadowStore store, long page, ulong value)
