@@ -30,6 +30,8 @@ internal sealed partial class ShadowRunner
     void IShadowEffects.Rehearse(string swap, FenceClaim claim, ReadOnlyMemory<byte> deviceState)
     {
         CallOutcome standby = _standby?.Rehearse(deviceState.Span) ?? CallOutcome.Failed("there is no standby");
+        // The record that a won claim calls for goes to the disk while the guest still runs: then it takes a new name.
+        if (_standby is { } winner) _recordFile.Stage(RecordOf(Owner(claim.Expected.Next, winner)));
         _ = RehearseClaimAsync(swap, claim, standby);
     }
 

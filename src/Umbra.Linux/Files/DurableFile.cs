@@ -21,6 +21,17 @@ public static class DurableFile
     }
 
     /// <summary>
+    /// The first half of <see cref="Replace"/>, for a time when nobody waits: the content is on the disk beside
+    /// <paramref name="path"/>, which stays as it is. Any <see cref="Replace"/> of it undoes that.
+    /// </summary>
+    public static SystemError? Stage(string path, ReadOnlySpan<byte> content) =>
+        WriteNew(path + TemporarySuffix, content);
+
+    /// <summary>The second half: what was staged takes the place of <paramref name="path"/>, durably.</summary>
+    public static SystemError? PutStaged(string path) =>
+        Paths.Rename(path + TemporarySuffix, path) ?? FlushDirectoryOf(path);
+
+    /// <summary>
     /// Removes <paramref name="path"/> so that it stays removed after a crash; none there is fine too.
     /// </summary>
     public static SystemError? Delete(string path)

@@ -9,6 +9,18 @@ public sealed class DurableFileTests : IDisposable
     private readonly TemporaryDirectory _directory = new();
 
     [Fact]
+    public void What_is_staged_leaves_the_file_as_it_is_until_it_is_put_in_its_place()
+    {
+        string path = _directory.File("state");
+        Assert.Null(DurableFile.Replace(path, "first"u8));
+        Assert.Null(DurableFile.Stage(path, "second"u8));
+        Assert.Equal("first"u8.ToArray(), File.ReadAllBytes(path));
+        Assert.Null(DurableFile.PutStaged(path));
+        Assert.Equal("second"u8.ToArray(), File.ReadAllBytes(path));
+        Assert.Equal(Errno.NOENT, DurableFile.PutStaged(path)?.Errno);
+    }
+
+    [Fact]
     public void A_file_is_replaced_whole_and_nothing_is_left_beside_it()
     {
         string path = _directory.File("state");
