@@ -88,6 +88,9 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
         long epochs = after.Epochs - before.Epochs;
         long raw = after.RawBytes - before.RawBytes;
         long wire = after.WireBytes - before.WireBytes;
+        long replaced = after.DiskReplacedBytes - before.DiskReplacedBytes;
+        long diskRaw = after.DiskRawBytes - before.DiskRawBytes;
+        long diskWire = after.DiskWireBytes - before.DiskWireBytes;
         PauseStatistics pause = after.Pause;
         string name = $"{workload.Name} {interval.TotalMilliseconds:0} ms";
         var figures = new Dictionary<string, double?>
@@ -101,7 +104,13 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
             ["intervalMs"] = epochs == 0 ? null : Statistics.Round(1000 * seconds / epochs),
             ["rawPagesPerEpoch"] = epochs == 0 ? null : Statistics.Round(raw / (double)epochs / Sizes.Page),
             ["rawMBs"] = Statistics.Round(raw / seconds / 1e6), ["wireMBs"] = Statistics.Round(wire / seconds / 1e6),
-            ["wireRatio"] = wire == 0 ? null : Statistics.Round(raw / (double)wire),
+            ["diskWrittenMBs"] = Statistics.Round((diskRaw + replaced) / seconds / 1e6),
+            ["diskSentMBs"] = Statistics.Round(diskRaw / seconds / 1e6),
+            ["diskWireMBs"] = Statistics.Round(diskWire / seconds / 1e6),
+            ["pageRawMBs"] = Statistics.Round((raw - diskRaw) / seconds / 1e6),
+            ["pageWireMBs"] = Statistics.Round((wire - diskWire) / seconds / 1e6),
+            ["sentRatio"] = wire == 0 ? null : Statistics.Round(raw / (double)wire),
+            ["wireRatio"] = wire == 0 ? null : Statistics.Round((raw + replaced) / (double)wire),
             ["agentCpuPercent"] = Statistics.Round(100 * cpuSeconds / seconds),
             ["agentMiB"] = Statistics.Round(resident / (double)Sizes.MiB),
             ["operationsPerSecond"] = Statistics.Round(speed),

@@ -19,7 +19,8 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
     public ReadOnlyMemory<byte> Configuration => guest.Configuration;
 
     public ISourceDisks Disks =>
-        bug is PlantedBug.UnacknowledgedForgotten or PlantedBug.UnacknowledgedPagesForgotten ? this : guest.Disks;
+        bug is PlantedBug.UnacknowledgedForgotten or PlantedBug.UnacknowledgedPagesForgotten
+            or PlantedBug.WaitingWritesLeftOut ? this : guest.Disks;
 
     public CallOutcome TakeDirty(PageSet into)
     {
@@ -92,11 +93,17 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
 
     long ISourceDisks.End => guest.Disks.End;
 
+    long ISourceDisks.ReplacedBytes => guest.Disks.ReplacedBytes;
+
+    long ISourceDisks.BytesFrom(long number) => guest.Disks.BytesFrom(number);
+
     CallOutcome ISourceDisks.Restart()
     {
         // A resync: every page counts again.
         _pages.Clear();
-        return guest.Disks.Restart();
+        CallOutcome outcome = guest.Disks.Restart();
+        _readTo = guest.Disks.End;
+        return outcome;
     }
 
     bool ISourceDisks.TryRead(long number, Span<byte> data, out DiskOperation operation)
@@ -112,6 +119,8 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
     {
         CallOutcome cut = guest.Disks.Cut(out end);
         if (cut.Succeeded) _pages.Cut();
+        // What has waited until now goes with the next epoch.
+        if (bug == PlantedBug.WaitingWritesLeftOut) end = Math.Min(end, _readTo);
         return cut;
     }
 

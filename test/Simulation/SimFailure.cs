@@ -54,6 +54,9 @@ public enum PlantedBug
     /// <summary>Disk operations of an epoch that was not acknowledged are forgotten at a reconnect.</summary>
     UnacknowledgedForgotten,
 
+    /// <summary>A cut ends with the disk operation that was read last: what waits to be sent is left out.</summary>
+    WaitingWritesLeftOut,
+
     /// <summary>
     /// The note that a guest is held is not kept, so that an agent restarted during a swap lets it run.
     /// </summary>

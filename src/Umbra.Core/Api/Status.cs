@@ -139,6 +139,17 @@ public sealed record SyncStatus
     /// <summary>Bytes sent for them.</summary>
     public long WireBytes { get; init; }
 
+    /// <summary>Those of <see cref="RawBytes"/> that are disk writes.</summary>
+    public long DiskRawBytes { get; init; }
+
+    /// <summary>Those of <see cref="WireBytes"/> that are of disk writes.</summary>
+    public long DiskWireBytes { get; init; }
+
+    /// <summary>
+    /// Bytes of disk writes that were never sent, because the guest wrote over them first; in no other figure.
+    /// </summary>
+    public long DiskReplacedBytes { get; init; }
+
     /// <summary>Pages sent by hash comparison after a gap.</summary>
     public long ResyncPages { get; init; }
 

@@ -31,6 +31,7 @@ public sealed class BlockLog
     private Chunk? _tail;
     private int _tailBytes;
     private long _frozenEnd;
+    private long _logged;
 
     /// <summary>An empty log of at most <paramref name="bytesMax"/> of data and operations.</summary>
     public BlockLog(long bytesMax)
@@ -45,6 +46,9 @@ public sealed class BlockLog
 
     /// <summary>Bytes held: data, and <see cref="OperationBytes"/> for each operation.</summary>
     public long Bytes { get; private set; }
+
+    /// <summary>Bytes of writes that were put in place of waiting ones, since the log was made.</summary>
+    public long ReplacedBytes { get; private set; }
 
     /// <summary>Number of the oldest operation held.</summary>
     public long First { get; private set; }
@@ -80,6 +84,7 @@ public sealed class BlockLog
                 continue;
             }
 
+            ReplacedBytes += piece;
             if (!TryAppend(disk, offset, data[..anew])) return false;
             offset += anew + piece;
             data = data[(anew + piece)..];
@@ -132,6 +137,15 @@ public sealed class BlockLog
         if (!TryPeek(number, out operation, out ReadOnlySpan<byte> held)) return false;
         held.CopyTo(data);
         return true;
+    }
+
+    /// <summary>
+    /// What of <see cref="Bytes"/> lies in the operations from <paramref name="number"/> on; 0 where none is held.
+    /// </summary>
+    public long BytesFrom(long number)
+    {
+        if (number >= End || First == End) return 0;
+        return _logged - At(Math.Max(number, First)).LoggedBefore;
     }
 
     /// <summary>Drops the operations below <paramref name="number"/>: the shadow holds them.</summary>
@@ -239,7 +253,7 @@ public sealed class BlockLog
         if (logged.Kind != kind || logged.Disk != disk || logged.Offset + logged.Length != offset) return false;
         if (kind == DiskOperationKind.Write && last.Chunk != _tail) return false;
         last.Operation = logged with { Length = logged.Length + length };
-        if (kind == DiskOperationKind.Write) Bytes += length;
+        if (kind == DiskOperationKind.Write) Count(length);
         return true;
     }
 
@@ -247,11 +261,17 @@ public sealed class BlockLog
     {
         if (End - First == _ring.Length) Grow();
         End++;
-        At(End - 1) = new Entry { Operation = operation, Chunk = chunk, Offset = offset };
-        Bytes += OperationBytes;
+        At(End - 1) = new Entry { Operation = operation, Chunk = chunk, Offset = offset, LoggedBefore = _logged };
+        Count(OperationBytes);
         if (chunk is null) return;
         chunk.Operations++;
-        Bytes += operation.Length;
+        Count(operation.Length);
+    }
+
+    private void Count(long bytes)
+    {
+        Bytes += bytes;
+        _logged += bytes;
     }
 
     private void DropFirst()
@@ -296,5 +316,8 @@ public sealed class BlockLog
         public DiskOperation Operation;
         public Chunk? Chunk;
         public int Offset;
+
+        // What everything before it counted for, released or not.
+        public long LoggedBefore;
     }
 }

@@ -26,6 +26,10 @@ internal sealed class EpochWriter(IContentHash hash)
 
     public long WireBytes { get; private set; }
 
+    public long DiskRawBytes { get; private set; }
+
+    public long DiskWireBytes { get; private set; }
+
     /// <summary>Opens an epoch; one that was open is given up (the shadow drops it when it sees the new one).</summary>
     public void Open(IPairLink link, Generation generation, EpochNumber epoch, EpochNumber @base)
     {
@@ -34,7 +38,7 @@ internal sealed class EpochWriter(IContentHash hash)
         Base = @base;
         IsOpen = true;
         _digest = default;
-        Pages = RawBytes = WireBytes = 0;
+        Pages = RawBytes = WireBytes = DiskRawBytes = DiskWireBytes = 0;
         link.Send(new EpochBegin(generation, epoch, @base));
     }
 
@@ -51,6 +55,8 @@ internal sealed class EpochWriter(IContentHash hash)
     public void SendBlocks(ReadOnlyMemory<byte> batch, in BatchStatistics statistics)
     {
         _link!.Send(new BlockBatch(Epoch, _digest.BatchCount, batch));
+        DiskRawBytes += statistics.RawBytes;
+        DiskWireBytes += statistics.WireBytes;
         Count(statistics);
     }
 

@@ -40,7 +40,8 @@ public readonly record struct DiskOperation(DiskOperationKind Kind, int Disk, lo
 
 /// <summary>
 /// The log of what a guest did to its disks, filled by the mirror jobs while the session reads it. Operations are
-/// numbered from 0 in the order in which they were acknowledged to the emulator; the numbers go on after a restart.
+/// numbered from 0 in the order in which they were acknowledged to the emulator; the numbers go on after a restart. A
+/// write that was neither read nor cut may still be replaced by what the guest writes over it.
 /// Implementations synchronise with their writers.
 /// </summary>
 public interface ISourceDisks
@@ -66,6 +67,16 @@ public interface ISourceDisks
     /// only where nothing is logged meanwhile.
     /// </summary>
     long First => End;
+
+    /// <summary>
+    /// Bytes of writes that took the place of others which nobody had read yet, since the disks were mirrored first.
+    /// </summary>
+    long ReplacedBytes { get; }
+
+    /// <summary>
+    /// Bytes that the log holds of the operations from <paramref name="number"/> on: data, and a little for each.
+    /// </summary>
+    long BytesFrom(long number);
 
     /// <summary>
     /// Forgets the log and mirrors every disk anew from its first byte; afterwards the state is copying (or ready, with

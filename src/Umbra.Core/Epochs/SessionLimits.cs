@@ -36,6 +36,18 @@ public static class SessionLimits
     /// <summary>Bytes of disk writes that one call of <c>Tick</c> encodes at most.</summary>
     public const int DiskBytesPerStep = 4 * Sizes.MiB;
 
+    /// <summary>
+    /// Bytes of an open epoch's disk writes that wait to be replaced at most: a quarter of the smallest log, which
+    /// holds them in any case until they are acknowledged, and 40 ms of a link of 100 MB/s.
+    /// </summary>
+    public const int DiskWaitBytesMax = 4 * Sizes.MiB;
+
+    /// <summary>So many may wait before anything is known of the link.</summary>
+    public const int DiskWaitBytesStart = 256 * Sizes.KiB;
+
+    /// <summary>So many may wait on the slowest link.</summary>
+    public const int DiskWaitBytesMin = 16 * Sizes.KiB;
+
     /// <summary>Syncs on request that wait at once.</summary>
     public const int SyncRequestsMax = 16;
 

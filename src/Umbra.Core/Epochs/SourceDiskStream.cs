@@ -48,6 +48,15 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourceOptions options
     /// <summary>Operations logged and not sent yet, those of the next epoch left out.</summary>
     public long Left => Math.Max(0, Limit - _next);
 
+    /// <summary>What the log holds of what is not sent yet, bytes.</summary>
+    public long WaitingBytes => disks.BytesFrom(_next);
+
+    /// <summary><see cref="WaitingBytes"/> when the newest cut was made: what was left to send after it.</summary>
+    public long WaitedAtCut { get; private set; }
+
+    /// <summary>Bytes of writes that the guest wrote over before they were sent.</summary>
+    public long ReplacedBytes => disks.ReplacedBytes;
+
     private long Limit => _cut >= 0 ? _cut : disks.End;
 
     /// <summary>Takes the disks as they are now; nothing is known of what the shadow has.</summary>
@@ -130,6 +139,7 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourceOptions options
         CallOutcome outcome = disks.Cut(out long end);
         if (!outcome.Succeeded) return outcome;
         _cut = end;
+        WaitedAtCut = WaitingBytes;
         _cutCompletesCopy = !Follows;
         return outcome;
     }

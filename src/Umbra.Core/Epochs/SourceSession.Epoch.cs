@@ -37,6 +37,8 @@ public sealed partial class SourceSession
     private long _epochs;
     private long _rawBytes;
     private long _wireBytes;
+    private long _diskRawBytes;
+    private long _diskWireBytes;
 
     private sealed record CutEpoch(EpochReport Report, byte[] Configuration);
 
@@ -55,7 +57,7 @@ public sealed partial class SourceSession
         if (!_link!.HasRoom) return TimeSpan.MaxValue;
         if (RateLimitedUntil(now) is { } later) return later;
         if (now < _guestRetryAt) return _guestRetryAt;
-        if (_disks.Left > 0) return SendDisks(now);
+        if (DiskBytesDue is > 0 and var due) return SendDisks(due, now);
         if (_round) return SendRound(now);
         if (now < _cutDue && !CutWanted) return _cutDue;
         return Decide(now);
@@ -88,14 +90,6 @@ public sealed partial class SourceSession
         if (_writer.IsOpen) return;
         _newestEpoch = _newestEpoch.Next;
         _writer.Open(_link!, _generation, _newestEpoch, Base);
-    }
-
-    private TimeSpan SendDisks(TimeSpan now)
-    {
-        OpenEpoch();
-        if (!_disks.SendSome(_writer, StepBytes(SessionLimits.DiskBytesPerStep))) SendHello(now);
-        else if (_disks.Left == 0) _disks.Flush(_writer);
-        return now;
     }
 
     private TimeSpan SendRound(TimeSpan now)
@@ -288,6 +282,7 @@ public sealed partial class SourceSession
 
     private void EndEpoch(TimeSpan now)
     {
+        AskForEcho(now);
         bool sendConfiguration = _resyncing || !_configuration.AsSpan().SequenceEqual(_acknowledgedConfiguration);
         ulong digest = _writer.End(
             _pages.Ram, _deviceState.WrittenMemory, _configuration, sendConfiguration, _cutFinal);
@@ -302,6 +297,8 @@ public sealed partial class SourceSession
             _configuration);
         _rawBytes += _writer.RawBytes;
         _wireBytes += _writer.WireBytes;
+        _diskRawBytes += _writer.DiskRawBytes;
+        _diskWireBytes += _writer.DiskWireBytes;
         if (_resyncing) _resyncPages += _writer.Pages;
         if (_resyncing) _resyncWire += _writer.WireBytes;
         _pages.CutSent();

@@ -197,6 +197,8 @@ public sealed partial class SourceSession
         _round = _pages.PendingCount > 0;
         _ackDeadline = TimeSpan.MaxValue;
         _cutDue = Min(_cutDue, now + Interval);
+        _diskPatience.Reset();
+        _tailStamp = 0;
     }
 
     private void CloseLink(string reason, TimeSpan now)

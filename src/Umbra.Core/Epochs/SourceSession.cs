@@ -128,7 +128,7 @@ public sealed partial class SourceSession
                 if (_phase is LinkPhase.Streaming or LinkPhase.Hashing) OnReject(reject, now);
                 break;
             case HeartbeatEcho echo:
-                if (echo.Generation == _generation) WitnessAnswered(new TimeSpan(echo.Stamp));
+                OnEcho(echo, now);
                 break;
             case SwapDone done:
                 OnSwapDone(done, now);
@@ -259,6 +259,9 @@ public sealed partial class SourceSession
                 Epochs = _epochs,
                 RawBytes = _rawBytes + (_writer.IsOpen ? _writer.RawBytes : 0),
                 WireBytes = _wireBytes + (_writer.IsOpen ? _writer.WireBytes : 0),
+                DiskRawBytes = _diskRawBytes + (_writer.IsOpen ? _writer.DiskRawBytes : 0),
+                DiskWireBytes = _diskWireBytes + (_writer.IsOpen ? _writer.DiskWireBytes : 0),
+                DiskReplacedBytes = _disks.ReplacedBytes,
                 ResyncPages = _resyncPages,
                 ResyncBlocks = _disks.BlocksSent,
                 Progress = ResyncProgress(),

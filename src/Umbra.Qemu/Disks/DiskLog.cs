@@ -48,6 +48,21 @@ public sealed class DiskLog(long bytesMax)
         }
     }
 
+    /// <summary>Bytes of writes that were put in place of waiting ones.</summary>
+    public long ReplacedBytes
+    {
+        get
+        {
+            lock (_gate) return _log.ReplacedBytes;
+        }
+    }
+
+    /// <summary>Bytes held of the operations from <paramref name="number"/> on.</summary>
+    public long BytesFrom(long number)
+    {
+        lock (_gate) return _log.BytesFrom(number);
+    }
+
     /// <summary>Limit, bytes.</summary>
     public long BytesMax => _log.BytesMax;
 

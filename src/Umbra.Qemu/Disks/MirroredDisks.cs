@@ -115,6 +115,12 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     /// <inheritdoc/>
     public long End => _log.End;
 
+    /// <inheritdoc/>
+    public long ReplacedBytes => _log.ReplacedBytes;
+
+    /// <inheritdoc/>
+    public long BytesFrom(long number) => _log.BytesFrom(number);
+
     /// <summary>How often the brake was pulled.</summary>
     public long Brakes => Interlocked.Read(ref _brakes);
 

@@ -30,6 +30,27 @@ public sealed class BlockLogTests
     }
 
     [Fact]
+    public void What_waits_from_an_operation_on_is_counted_whatever_was_released_before()
+    {
+        Write(0, 0, 1);
+        Write(1, 0, 2);
+        Zero(0, 4096, 512);
+        Write(1, 0, 3);
+        const int one = 512 + BlockLog.OperationBytes;
+        Assert.Equal((2 * one) + BlockLog.OperationBytes, _log.BytesFrom(0));
+        Assert.Equal(512, _log.ReplacedBytes);
+        _log.Release(1);
+        Assert.Equal(one + BlockLog.OperationBytes, _log.BytesFrom(1));
+        Assert.Equal(_log.Bytes, _log.BytesFrom(1));
+        Assert.Equal(BlockLog.OperationBytes, _log.BytesFrom(2));
+        Assert.Equal(0, _log.BytesFrom(3));
+        _log.Restart();
+        Assert.Equal(0, _log.BytesFrom(1));
+        Write(0, 512, 4);
+        Assert.Equal(one, _log.BytesFrom(3));
+    }
+
+    [Fact]
     public void A_contiguous_write_joins_the_last_one()
     {
         Write(0, 512, 1);

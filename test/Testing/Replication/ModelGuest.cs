@@ -251,6 +251,12 @@ public sealed class ModelSourceDisks : ISourceDisks
     /// <inheritdoc/>
     public long End => _log.End;
 
+    /// <inheritdoc/>
+    public long ReplacedBytes => _log.ReplacedBytes;
+
+    /// <inheritdoc/>
+    public long BytesFrom(long number) => _log.BytesFrom(number);
+
     /// <summary>Plugs another disk: the mirror has to begin anew.</summary>
     public void Plug(string id, ModelDisk disk)
     {
