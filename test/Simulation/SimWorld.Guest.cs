@@ -35,8 +35,17 @@ internal sealed partial class SimWorld
             int first = Random.Below(sectors);
             int count = 1 + Random.Below(Math.Min(8, sectors - first));
             if (what == 19) guest.ModelDisks.Zero(disk, first * 512L, count * 512);
+            else if (what >= 17) WriteBack(guest, disk, sectors);
             else guest.ModelDisks.Write(disk, first * 512L, Noise(count * 512));
         }
+    }
+
+    // A page of the guest's cache goes to the disk that it is of.
+    private void WriteBack(ModelGuest guest, int disk, int sectors)
+    {
+        if (sectors < Sizes.Page / 512) return;
+        long page = Random.OneIn(2) ? Random.Below(4) : Random.Below(PageCount);
+        guest.ModelDisks.Write(disk, Random.Below(sectors - (Sizes.Page / 512) + 1) * 512L, guest.Page(page));
     }
 
     private byte[] Noise(int bytes)

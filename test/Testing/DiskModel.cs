@@ -15,6 +15,12 @@ public sealed class DiskModel(params int[] bytes) : IBlockSink
     /// <summary>Operations applied.</summary>
     public int Operations { get; private set; }
 
+    /// <summary>Pages of a RAM beside the disks, which operations may name.</summary>
+    public IReadOnlyList<byte[]> Pages { get; set; } = [];
+
+    /// <summary>How many there are.</summary>
+    public long PageCount => Pages.Count;
+
     /// <summary>One disk's content.</summary>
     public ReadOnlySpan<byte> this[int disk] => _disks[disk];
 
@@ -24,6 +30,9 @@ public sealed class DiskModel(params int[] bytes) : IBlockSink
         data.CopyTo(_disks[disk].AsSpan((int)offset));
         Operations++;
     }
+
+    /// <inheritdoc/>
+    public void ReadPage(long page, Span<byte> destination) => Pages[(int)page].CopyTo(destination);
 
     /// <inheritdoc/>
     public void Zero(int disk, long offset, long length)

@@ -38,12 +38,15 @@ internal readonly record struct BatchHeader(
     /// <summary>Where the checksum is.</summary>
     public const int ChecksumOffset = 20;
 
+    private static byte VersionOf(BatchKind kind) =>
+        kind == BatchKind.Blocks ? BatchLimits.BlocksVersion : BatchLimits.PagesVersion;
+
     /// <summary>Writes all but the checksum.</summary>
     public void Write(Span<byte> batch)
     {
         var to = new SpanWriter(batch[..ChecksumOffset]);
         to.Byte((byte)Kind);
-        to.Byte(BatchLimits.Version);
+        to.Byte(VersionOf(Kind));
         to.Byte((byte)Method);
         to.Byte(0);
         to.UInt32((uint)Entries);
@@ -76,7 +79,7 @@ internal readonly record struct BatchHeader(
         header = new BatchHeader(foundKind, method, (int)entries, (int)bodyBytes, contents);
         if (from.Failed) return "shorter than a batch header";
         if (foundKind != kind || reserved != 0) return "not a batch of this kind";
-        if (version != BatchLimits.Version) return $"batch of format version {version}";
+        if (version != VersionOf(kind)) return $"batch of format version {version}";
         if (entries > entriesMax || bodyBytes > BatchLimits.BodyBytesMax || from.Left > BatchLimits.BodyBytesMax)
             return $"batch of {entries} entries in {bodyBytes} bytes";
         return checksum == header.Checksum(hash, batch[BatchLimits.HeaderBytes..])

@@ -7,8 +7,11 @@ namespace Umbra.Core.Deltas;
 /// </summary>
 public static class BatchLimits
 {
-    /// <summary>Version of the batch formats; both sides of a pair must speak the same.</summary>
-    public const byte Version = 1;
+    /// <summary>Version of page batches; both sides of a pair must speak the same.</summary>
+    public const byte PagesVersion = 1;
+
+    /// <summary>Version of block batches.</summary>
+    public const byte BlocksVersion = 2;
 
     /// <summary>Largest body of a batch before compression, bytes: one good send over a socket.</summary>
     public const int BodyBytesMax = 256 * Sizes.KiB;

@@ -21,7 +21,7 @@ public sealed partial class ShadowStore : IPageSink, IBlockSink
     {
         if (!Follows(batch.Epoch, batch.Sequence, out StoreOutcome refused)) return refused;
         _stageFailure = CallOutcome.Done;
-        return Taken(_blockDecoder.Decode(batch.Payload.Span, _disks, this));
+        return Taken(_blockDecoder.Decode(batch.Payload.Span, _disks, PageCount, this));
     }
 
     /// <summary>Stages a part of the open epoch's device state.</summary>
@@ -96,7 +96,11 @@ public sealed partial class ShadowStore : IPageSink, IBlockSink
             : StoreOutcome.Refused(RejectReason.Corrupt, $"digest {digest:x16} is not {end.Digest:x16}");
     }
 
-    void IPageSink.ReadReference(long page, Span<byte> destination)
+    void IPageSink.ReadReference(long page, Span<byte> destination) => ReadAsSent(page, destination);
+
+    void IBlockSink.ReadPage(long page, Span<byte> destination) => ReadAsSent(page, destination);
+
+    private void ReadAsSent(long page, Span<byte> destination)
     {
         if (!_staged.HasPage(page))
         {

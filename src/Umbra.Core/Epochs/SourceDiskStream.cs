@@ -9,8 +9,11 @@ namespace Umbra.Core.Epochs;
 /// The source's view of the disks: how far the log was sent, up to where it belongs to the epoch that was cut, and,
 /// while the disks are copied in full, the hashes of the shadow's blocks, so that only differing ones travel.
 /// </summary>
-internal sealed class SourceDiskStream(ISourceDisks disks, SourceOptions options)
+internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, SourceOptions options)
 {
+    // Smallest block of the usual filesystems: so far apart do a guest's cached pages begin on its disk.
+    private const int NamingStep = Sizes.KiB;
+
     private readonly BlockBatchEncoder _encoder = new(options.Hash, options.Codecs, options.Compression);
     private byte[] _data = [];
     private readonly ulong[] _zeroHashes = new ulong[2];
@@ -110,15 +113,19 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourceOptions options
     /// </summary>
     public bool SendSome(EpochWriter writer, long bytesMax)
     {
+        // What a block may name is sent before it, and changes no more before it is.
+        if (Follows) pages.Flush(writer);
         long bytes = 0;
         while (Left > 0 && bytes < bytesMax)
         {
             if (!disks.TryRead(_next, _data, out DiskOperation operation)) return false;
             bytes += operation.Kind == DiskOperationKind.Write ? operation.Length : BatchLimits.Sector;
-            if (Follows) Add(writer, operation, _data);
+            if (Follows) AddNaming(writer, operation);
             else AddDiffering(writer, operation);
             _next++;
         }
+
+        if (_encoder.NamesPages) Flush(writer);
 
         // A full copy is not kept: after a lost link it begins anew, from hashes.
         if (!Follows) disks.Release(_next);
@@ -183,6 +190,37 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourceOptions options
         if (!Follows || _cutCompletesCopy) return false;
         _next = _acknowledged;
         return true;
+    }
+
+    // A block with the bytes of a page that the shadow has, as the guest's cache of its disk, is sent as that page.
+    private void AddNaming(EpochWriter writer, in DiskOperation operation)
+    {
+        long plain = operation.Offset, end = operation.Offset + operation.Length;
+        bool isWrite = operation.Kind == DiskOperationKind.Write;
+        for (long at = plain; isWrite && at + Sizes.Page <= end;)
+        {
+            ReadOnlySpan<byte> block = _data.AsSpan((int)(at - operation.Offset), Sizes.Page);
+            ulong hash = options.Hash.Hash(block);
+            long page = pages.PageWith(block, hash);
+            if (page < 0)
+            {
+                at += NamingStep;
+                continue;
+            }
+
+            if (plain < at) AddPart(writer, operation, plain, at);
+            AddPage(writer, operation.Disk, at, page, hash);
+            plain = at += Sizes.Page;
+        }
+
+        if (plain < end) AddPart(writer, operation, plain, end);
+    }
+
+    private void AddPage(EpochWriter writer, int disk, long offset, long page, ulong hash)
+    {
+        if (_encoder.TryAddPage(disk, offset, page, hash)) return;
+        Flush(writer);
+        Invariant.Holds(_encoder.TryAddPage(disk, offset, page, hash), "an empty batch takes a page");
     }
 
     private void AddDiffering(EpochWriter writer, in DiskOperation operation)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using Umbra.Core.Basics;
 using Umbra.Core.Deltas;
 
@@ -18,6 +19,7 @@ internal sealed class SourcePages
     private readonly PageSet _pending;
     private readonly PageSet _known;
     private readonly ulong[] _hashes;
+    private readonly int[] _newestOfHash;
     private readonly long[] _chunkPages;
     private readonly byte[] _chunk;
     private readonly long[] _pausePages;
@@ -40,6 +42,7 @@ internal sealed class SourcePages
         _unacknowledged = new PageSet(guest.PageCount);
         _known = new PageSet(guest.PageCount);
         _hashes = new ulong[guest.PageCount];
+        _newestOfHash = new int[BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, _cache.Capacity * 2))];
         int chunkPages = (int)Math.Min(guest.PageCount, SessionLimits.PagesPerStep);
         _chunkPages = new long[chunkPages];
         _chunk = GC.AllocateUninitializedArray<byte>(chunkPages * Sizes.Page);
@@ -163,6 +166,17 @@ internal sealed class SourcePages
             Encode(writer, _pausePages[_pauseNext], _pauseBuffer.AsSpan(_pauseNext * Sizes.Page, Sizes.Page));
     }
 
+    /// <summary>
+    /// A page that the shadow has with just these bytes once all that was encoded is staged; -1: none is known.
+    /// Compared byte for byte with what was last sent: a hash alone is no proof.
+    /// </summary>
+    public long PageWith(ReadOnlySpan<byte> content, ulong hash)
+    {
+        long page = _newestOfHash[hash & (ulong)(_newestOfHash.Length - 1)] - 1L;
+        if (page < 0 || !_known.Contains(page) || _hashes[page] != hash) return -1;
+        return _cache.Find(page).SequenceEqual(content) ? page : -1;
+    }
+
     /// <summary>Sends what the encoder still holds.</summary>
     public void Flush(EpochWriter writer)
     {
@@ -216,6 +230,7 @@ internal sealed class SourcePages
 
         if (reference.IsEmpty) _cache.Store(page, content);
         SetHash(page, hash);
+        _newestOfHash[hash & (ulong)(_newestOfHash.Length - 1)] = (int)page + 1;
         _sent.Add(page);
     }
 

@@ -54,7 +54,7 @@ public sealed partial class SourceSession
         _frequency = new SyncFrequency(_policy);
         _generation = options.Generation;
         _pages = new SourcePages(guest, options);
-        _disks = new SourceDiskStream(guest.Disks, options);
+        _disks = new SourceDiskStream(guest.Disks, _pages, options);
         _writer = new EpochWriter(options.Hash);
         _newestEpoch = options.LastEpoch;
         _startedAt = _lastCut = _cutDue = _acknowledgedCutAt = now;

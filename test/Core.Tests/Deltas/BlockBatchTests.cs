@@ -1,3 +1,4 @@
+using Umbra.Core.Basics;
 using Umbra.Core.Deltas;
 using Umbra.Core.Epochs;
 using Umbra.Testing;
@@ -64,7 +65,7 @@ public sealed class BlockBatchTests
         Write(0, 0, Noise(5, 512));
         Zero(disk, offset, length);
         byte[] batch = _encoder.Finish(out _).ToArray();
-        Assert.False(_decoder.Decode(batch, _disks.Geometry, _disks).IsOk);
+        Assert.False(_decoder.Decode(batch, _disks.Geometry, _disks.PageCount, _disks).IsOk);
         Assert.Equal(0, _disks.Operations);
     }
 
@@ -77,13 +78,14 @@ public sealed class BlockBatchTests
         for (int at = 0; at < batch.Length; at++)
         {
             batch[at] ^= 0x40;
-            Assert.False(_decoder.Decode(batch, _disks.Geometry, _disks).IsOk, $"byte {at}");
+            Assert.False(_decoder.Decode(batch, _disks.Geometry, _disks.PageCount, _disks).IsOk, $"byte {at}");
             batch[at] ^= 0x40;
-            Assert.False(_decoder.Decode(batch.AsSpan(0, at), _disks.Geometry, _disks).IsOk, $"cut at {at}");
+            Assert.False(
+                _decoder.Decode(batch.AsSpan(0, at), _disks.Geometry, _disks.PageCount, _disks).IsOk, $"cut at {at}");
         }
 
         Assert.Equal(0, _disks.Operations);
-        Assert.True(_decoder.Decode(batch, _disks.Geometry, _disks).IsOk);
+        Assert.True(_decoder.Decode(batch, _disks.Geometry, _disks.PageCount, _disks).IsOk);
     }
 
     [Fact]
@@ -91,7 +93,7 @@ public sealed class BlockBatchTests
     {
         var pages = new PageBatchEncoder(TestContentHash.Instance, s_codecs, BatchCompression.None);
         pages.TryAdd(0, new byte[4096], 0, default);
-        Assert.False(_decoder.Decode(pages.Finish(out _).Span, _disks.Geometry, _disks).IsOk);
+        Assert.False(_decoder.Decode(pages.Finish(out _).Span, _disks.Geometry, _disks.PageCount, _disks).IsOk);
     }
 
     [Fact]
@@ -103,9 +105,65 @@ public sealed class BlockBatchTests
         encoder.Add(new DiskOperation(DiskOperationKind.Write, 0, 512, data.Length), data, 0);
         byte[] batch = encoder.Finish(out BatchStatistics statistics).ToArray();
         Assert.InRange(statistics.WireBytes, 1, 1024);
-        BatchOutcome outcome = _decoder.Decode(batch, _disks.Geometry, _disks);
+        BatchOutcome outcome = _decoder.Decode(batch, _disks.Geometry, _disks.PageCount, _disks);
         Assert.Equal(statistics.Checksum, outcome.Checksum);
         Assert.True(_disks[0].Slice(512, data.Length).SequenceEqual(data));
+    }
+
+    [Fact]
+    public void A_block_that_names_a_page_comes_out_as_that_page()
+    {
+        byte[] page = Noise(7, Sizes.Page);
+        _disks.Pages = [new byte[Sizes.Page], page];
+        Write(0, 0, Noise(8, 512));
+        AddPage(0, 4608, 1, page);
+        AddPage(0, 12800, 0, _disks.Pages[0]);
+        Write(0, 4608, Noise(9, 512));
+        BatchStatistics statistics = Deliver();
+        Assert.Equal((2 * 512) + (2 * Sizes.Page), statistics.RawBytes);
+        Assert.InRange(statistics.BodyBytes, 2 * 512, (2 * 512) + 20);
+        Assert.True(_disks[0].Slice(4608, 512).SequenceEqual(Noise(9, 512)));
+        Assert.True(_disks[0].Slice(5120, Sizes.Page - 512).SequenceEqual(page.AsSpan(512)));
+    }
+
+    [Fact]
+    public void A_batch_that_names_a_page_with_other_bytes_is_refused_whole()
+    {
+        byte[] page = Noise(7, Sizes.Page);
+        _disks.Pages = [[.. page]];
+        Write(0, 0, Noise(8, 512));
+        AddPage(0, 4096, 0, page);
+        byte[] batch = _encoder.Finish(out _).ToArray();
+        _disks.Pages[0][17] ^= 1;
+        Assert.False(_decoder.Decode(batch, _disks.Geometry, _disks.PageCount, _disks).IsOk);
+        Assert.Equal(0, _disks.Operations);
+        _disks.Pages[0][17] ^= 1;
+        Assert.True(_decoder.Decode(batch, _disks.Geometry, _disks.PageCount, _disks).IsOk);
+    }
+
+    [Theory]
+    [InlineData(0, 0, 1)]
+    [InlineData(0, 0, (1L << 32) - 1)]
+    [InlineData(0, DiskBytes - 512, 0)]
+    [InlineData(1, 0, 0)]
+    public void A_page_outside_the_guest_or_the_disk_is_refused_with_its_whole_batch(int disk, long offset, long page)
+    {
+        _disks.Pages = [new byte[Sizes.Page]];
+        Write(0, 0, Noise(5, 512));
+        AddPage(disk, offset, page, _disks.Pages[0]);
+        byte[] batch = _encoder.Finish(out _).ToArray();
+        Assert.False(_decoder.Decode(batch, _disks.Geometry, _disks.PageCount, _disks).IsOk);
+        Assert.Equal(0, _disks.Operations);
+    }
+
+    [Fact]
+    public void A_full_batch_takes_no_page()
+    {
+        for (int i = 0; i < BatchLimits.OperationsMax; i++) Assert.True(_encoder.TryAddPage(0, 0, 0, 1));
+        Assert.True(_encoder.NamesPages);
+        Assert.False(_encoder.TryAddPage(0, 0, 0, 1));
+        _encoder.Finish(out _);
+        Assert.False(_encoder.NamesPages);
     }
 
     [Fact]
@@ -115,12 +173,15 @@ public sealed class BlockBatchTests
         data.AsSpan().Fill(0xEE);
         Write(1, 512, data);
         Zero(0, 0, 1L << 20);
+        AddPage(0, 1L << 20, 2, data);
+        AddPage(0, 0, 1, data);
         byte[] batch = _encoder.Finish(out _).ToArray();
         Assert.Equal(
-            "420100000200000007020000ADCA4116A20A21919E27963D51AA6170",
+            "42020000040000000E02000002FD8107ADC3083321AEF32DF9F267CC",
             Convert.ToHexString(batch.AsSpan(0, BatchLimits.HeaderBytes)));
         Assert.Equal(
-            "02" + "02" + "01" + Convert.ToHexString(data) + "01" + "03" + "8010",
+            "04" + "02" + "01" + Convert.ToHexString(data) + "01" + "03" + "8010" + "02" + "00" + "04"
+                + "02" + "8F20" + "03",
             Convert.ToHexString(batch.AsSpan(BatchLimits.HeaderBytes)));
     }
 
@@ -134,13 +195,16 @@ public sealed class BlockBatchTests
     private void Write(int disk, long offset, byte[] data) => Assert.Equal(
         data.Length, _encoder.Add(new DiskOperation(DiskOperationKind.Write, disk, offset, data.Length), data, 0));
 
+    private void AddPage(int disk, long offset, long page, byte[] content) =>
+        Assert.True(_encoder.TryAddPage(disk, offset, page, TestContentHash.Instance.Hash(content)));
+
     private void Zero(int disk, long offset, long length) => Assert.Equal(
         length, _encoder.Add(new DiskOperation(DiskOperationKind.Zero, disk, offset, length), default, 0));
 
     private BatchStatistics Deliver()
     {
         ReadOnlyMemory<byte> batch = _encoder.Finish(out BatchStatistics statistics);
-        BatchOutcome outcome = _decoder.Decode(batch.Span, _disks.Geometry, _disks);
+        BatchOutcome outcome = _decoder.Decode(batch.Span, _disks.Geometry, _disks.PageCount, _disks);
         Assert.Equal("", outcome.Error);
         Assert.Equal(statistics.Entries, outcome.Entries);
         return statistics;

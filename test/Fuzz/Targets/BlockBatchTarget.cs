@@ -15,6 +15,7 @@ public sealed class BlockBatchTarget : IFuzzTarget
 {
     private const int DiskBytes = 64 * 1024;
     private static readonly BatchCodecs s_codecs = new(new RunLengthCompressor(), null);
+    private static readonly byte[][] s_pages = [new byte[Sizes.Page], [.. Enumerable.Repeat((byte)7, Sizes.Page)]];
     private readonly BlockBatchDecoder _decoder = new(TestContentHash.Instance, s_codecs);
     private readonly BlockBatchEncoder _encoder = new(TestContentHash.Instance, s_codecs, BatchCompression.Lz4);
 
@@ -33,15 +34,15 @@ public sealed class BlockBatchTarget : IFuzzTarget
     // The disk model has arrays: an operation outside of them throws.
     private void CheckDecode(ReadOnlySpan<byte> batch)
     {
-        var disks = new DiskModel(DiskBytes, 512);
-        BatchOutcome outcome = _decoder.Decode(batch, disks.Geometry, disks);
+        var disks = new DiskModel(DiskBytes, 512) { Pages = s_pages };
+        BatchOutcome outcome = _decoder.Decode(batch, disks.Geometry, disks.PageCount, disks);
         Invariant.Holds(disks.Operations == (outcome.IsOk ? outcome.Entries : 0), "all operations or none");
     }
 
     private void CheckRoundTrip(ReadOnlySpan<byte> script)
     {
         var guest = new DiskModel(DiskBytes, DiskBytes);
-        var shadow = new DiskModel(DiskBytes, DiskBytes);
+        var shadow = new DiskModel(DiskBytes, DiskBytes) { Pages = s_pages };
         var log = new BlockLog(256 * 1024);
         byte[] data = new byte[8 * BatchLimits.Sector];
         for (; script.Length >= 3 && !log.Overflowed; script = script[3..])
@@ -57,6 +58,7 @@ public sealed class BlockBatchTarget : IFuzzTarget
             if ((script[0] & 6) == 0) guest.Zero(disk, offset, length);
             else guest.Write(disk, offset, data.AsSpan(0, length));
             if ((script[0] & 0xF8) == 0xF8) Ship(log, shadow);
+            if ((script[0] & 0xF8) == 0xF0) ShipPage(log, shadow, guest, disk, offset, script[2] & 1);
         }
 
         if (log.Overflowed) return;
@@ -78,10 +80,21 @@ public sealed class BlockBatchTarget : IFuzzTarget
         log.Release(end);
     }
 
+    // All that was logged before goes first: what a page has is no part of the log.
+    private void ShipPage(BlockLog log, DiskModel shadow, DiskModel guest, int disk, int offset, int page)
+    {
+        if (offset + Sizes.Page > DiskBytes) return;
+        Ship(log, shadow);
+        Invariant.Holds(_encoder.TryAddPage(disk, offset, page, TestContentHash.Instance.Hash(s_pages[page])));
+        guest.Write(disk, offset, s_pages[page]);
+        Deliver(shadow);
+    }
+
     private void Deliver(DiskModel shadow)
     {
         ReadOnlyMemory<byte> batch = _encoder.Finish(out _);
-        Invariant.Holds(_decoder.Decode(batch.Span, shadow.Geometry, shadow).IsOk, "our own batches are sound");
+        Invariant.Holds(
+            _decoder.Decode(batch.Span, shadow.Geometry, shadow.PageCount, shadow).IsOk, "our own batches are sound");
     }
 
     private static byte[] Sample(BatchCompression compression)
@@ -92,6 +105,7 @@ public sealed class BlockBatchTarget : IFuzzTarget
         encoder.Add(new DiskOperation(DiskOperationKind.Write, 0, 4096, data.Length), data, 0);
         encoder.Add(new DiskOperation(DiskOperationKind.Zero, 0, 0, DiskBytes), default, 0);
         encoder.Add(new DiskOperation(DiskOperationKind.Write, 1, 0, BatchLimits.Sector), data, 0);
+        encoder.TryAddPage(0, 8192, 1, TestContentHash.Instance.Hash(s_pages[1]));
         return encoder.Finish(out _).ToArray();
     }
 }

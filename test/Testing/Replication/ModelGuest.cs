@@ -106,6 +106,9 @@ public sealed class ModelGuest : ISourceGuest
         Steps++;
     }
 
+    /// <summary>What a page has now.</summary>
+    public ReadOnlySpan<byte> Page(long page) => _memory.AsSpan((int)(page * Sizes.Page), Sizes.Page);
+
     /// <inheritdoc/>
     public CallOutcome TakeDirty(PageSet into)
     {
