@@ -72,6 +72,8 @@ public sealed partial class ShadowStore
         CallOutcome outcome = TakeBackCommit();
         if (!outcome.Succeeded || _metadata.RollBackTo == EpochNumber.None) return outcome;
         List<HeldEpoch> held = [.. _metadata.Held];
+        if (!held.Exists(h => h.Epoch == _metadata.RollBackTo))
+            return CallOutcome.Failed($"{_metadata.RollBackTo}, to which it is rolled back, is not held");
         while (held[^1].Epoch != _metadata.RollBackTo)
         {
             outcome = Replay(ShadowVolume.Memory, StoreFiles.UndoPages(held[^1].Epoch), held[^2]);
@@ -127,11 +129,14 @@ public sealed partial class ShadowStore
         if (disk >= _metadata.Disks.Count) return CallOutcome.Failed("an undo log names an unknown disk");
         if (disk >= 0)
         {
-            string id = _metadata.Disks[disk].Id;
+            (string id, long bytes) = (_metadata.Disks[disk].Id, _metadata.Disks[disk].Bytes);
+            if (offset < 0 || length < 0 || offset > bytes - length || data.Length > length)
+                return CallOutcome.Failed($"an undo log names {length} bytes at {offset} of {id}");
             return data.IsEmpty ? _media.ZeroDisk(id, offset, length) : _media.WriteDisk(id, offset, data);
         }
 
-        if (offset < 0 || offset >= PageCount) return CallOutcome.Failed("an undo log names an unknown page");
+        if (disk != -1 || offset < 0 || offset >= PageCount || data.Length is not (0 or Sizes.Page))
+            return CallOutcome.Failed("an undo log names an unknown page");
         _media.WritePage(offset, data.IsEmpty ? _zeroPage : data);
         return CallOutcome.Done;
     }
