@@ -64,11 +64,11 @@ public sealed class TestVm : IAsyncDisposable
     /// <summary>
     /// As a person starts one: without what Umbra adds to have QEMU refuse devices that it cannot save.
     /// </summary>
-    public async Task<QemuVm> StartByHand(string side = "a")
+    public async Task<QemuVm> StartByHand(VmDefinition vm)
     {
-        HostPaths paths = Paths(Small, side);
+        HostPaths paths = Paths(vm, "a");
         string[] arguments =
-            [.. QemuCommandLine.Build(Small, paths, QemuRole.Primary).Where(a => a != "-only-migratable")];
+            [.. QemuCommandLine.Build(vm, paths, QemuRole.Primary).Where(a => a != "-only-migratable")];
         Outcome<ProcessHandle> started = DetachedProcess.Start(
             new DetachedStart(QemuVm.Program, arguments, paths.ErrorLog));
         Assert.True(started.IsOk, started.ToString());

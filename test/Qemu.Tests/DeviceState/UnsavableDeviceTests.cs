@@ -26,7 +26,7 @@ public sealed class UnsavableDeviceTests
     public async Task One_plugged_in_between_the_question_and_the_pause_fails_the_save_and_leaves_QEMU_alive()
     {
         await using var vms = new TestVm();
-        QemuVm vm = await vms.StartByHand();
+        QemuVm vm = await vms.StartByHand(TestVm.Small);
         Assert.False(vm.IsOnlyMigratable);
         using QmpSession hand = await HandOf(vms);
         DeviceStateSaver saver = await Prepared(vms, vm);

@@ -26,7 +26,7 @@ public sealed class ProtectionChecksTests
     public async Task A_forbidden_device_is_refused_by_name(string arguments, string? message)
     {
         await using var vms = new TestVm();
-        QemuVm vm = await vms.Start(TestVm.Small with { ExtraArguments = arguments.Split(' ') }, "a");
+        QemuVm vm = await vms.StartByHand(TestVm.Small with { ExtraArguments = arguments.Split(' ') });
         IReadOnlyList<string> refusals = await Refusals(vm);
         if (message is null) Assert.Empty(refusals);
         else Assert.Contains(refusals, r => r.Contains(message, StringComparison.Ordinal));
