@@ -18,9 +18,10 @@ public static class DecisionLimits
     public const double SilenceWeight = 0.8;
 
     /// <summary>
-    /// A host is no better than the one to be left when its own suspicion has this share of the other's.
+    /// A host is no better than the one to be left when its own suspicion has this share of the other's. Weights go by
+    /// the logarithm of evidence: a fifth less of a verdict is many times less likely by chance.
     /// </summary>
-    public const double NoBetterShare = 0.5;
+    public const double NoBetterShare = 0.8;
 
     /// <summary>
     /// A shadow whose newest epoch is older than so many of the policy's maximum intervals is not fresh.

@@ -70,9 +70,11 @@ public static class SwapDecision
             : new SwapVerdict(SwapStep.Hold, "nothing speaks against its hardware");
     }
 
-    // Approved or not: no person wants a VM on hardware that is as bad.
+    // Approved or not: no person wants a VM on hardware that is as bad. Less than a verdict against the shadow's host,
+    // as a few slow writes bring about, must not keep a VM where the verdict is.
     private static SwapVerdict? WhyNotThere(SwapInputs inputs) =>
-        inputs.Shadow.Weight >= inputs.Primary.Weight * DecisionLimits.NoBetterShare
+        inputs.Shadow.Weight >= Math.Min(
+            DecisionLimits.SwapWeight, inputs.Primary.Weight * DecisionLimits.NoBetterShare)
             ? new SwapVerdict(SwapStep.Refuse, $"the shadow's host is no better: {inputs.Shadow.Explanation}")
             : null;
 

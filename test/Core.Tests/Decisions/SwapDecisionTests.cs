@@ -24,8 +24,8 @@ public sealed class SwapDecisionTests
         Assert.Equal(step, Decide(Clear with { Primary = new Suspicion(weight, hint, "why") }));
 
     [Theory]
-    [InlineData(0.59, SwapStep.Swap)]
-    [InlineData(0.6, SwapStep.Refuse)]
+    [InlineData(0.95, SwapStep.Swap)]
+    [InlineData(0.97, SwapStep.Refuse)]
     [InlineData(3, SwapStep.Refuse)]
     public void No_VM_is_moved_onto_hardware_that_is_no_better_not_even_with_approval(double shadow, SwapStep step)
     {
@@ -33,6 +33,15 @@ public sealed class SwapDecisionTests
         Assert.Equal(step, Decide(inputs));
         Assert.Equal(step, Decide(inputs with { Approved = true }));
     }
+
+    [Theory]
+    [InlineData(0.99, SwapStep.Swap)]
+    [InlineData(1, SwapStep.Refuse)]
+    public void No_VM_is_moved_onto_hardware_with_a_verdict_however_bad_its_own_is(double shadow, SwapStep step) =>
+        Assert.Equal(step, Decide(Clear with
+        {
+            Primary = new Suspicion(1.5, true, "why"), Shadow = new Suspicion(shadow, false, "its fan fails"),
+        }));
 
     [Fact]
     public void What_passes_by_itself_is_waited_for_and_what_does_not_is_refused()
