@@ -40,7 +40,8 @@ public sealed class SwapDecisionTests
     public void No_VM_is_moved_onto_hardware_with_a_verdict_however_bad_its_own_is(double shadow, SwapStep step) =>
         Assert.Equal(step, Decide(Clear with
         {
-            Primary = new Suspicion(1.5, true, "why"), Shadow = new Suspicion(shadow, false, "its fan fails"),
+            Primary = new Suspicion(1.5, true, "why"),
+            Shadow = new Suspicion(shadow, false, "its fan fails"),
         }));
 
     [Fact]
