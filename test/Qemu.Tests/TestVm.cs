@@ -1,7 +1,9 @@
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Linux;
+using Umbra.Linux.Native;
 using Umbra.Linux.Processes;
+using Umbra.Qemu.DeviceState;
 using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
 using Umbra.Testing;
@@ -77,6 +79,19 @@ public sealed class TestVm : IAsyncDisposable
             process.Identity, paths, Deadline, TestContext.Current.CancellationToken);
         Assert.True(adopted.IsOk, adopted.ToString());
         return Track(adopted.Value);
+    }
+
+    /// <summary>What saves the VM's device state, as the product has it: prepared.</summary>
+    public async Task<DeviceStateSaver> Saver(QemuVm vm)
+    {
+        var saver = new DeviceStateSaver(
+            vm.Monitor, Path.Combine(Directory, "x"), Path.Combine(Directory, "m"), new Lz4Compressor(), new XxHash3())
+        {
+            IsAlwaysSavable = vm.IsOnlyMigratable,
+        };
+        QmpOutcome<QmpNothing> prepared = await saver.PrepareAsync(Deadline, TestContext.Current.CancellationToken);
+        Assert.True(prepared.IsOk, prepared.ToString());
+        return saver;
     }
 
     /// <summary>Executes a command that must succeed.</summary>

@@ -20,7 +20,7 @@ public sealed class SaveAndLoadTests
     {
         await using var vms = new TestVm();
         QemuVm primary = await vms.Start("a");
-        DeviceStateSaver saver = await Prepared(vms, primary);
+        DeviceStateSaver saver = await vms.Saver(primary);
         RunControl.Pause(primary.Monitor, TestVm.Deadline);
         DeviceStateBlob blob = Save(saver);
         QemuVm standby = await Standby(vms, TestVm.Small);
@@ -39,7 +39,7 @@ public sealed class SaveAndLoadTests
     {
         await using var vms = new TestVm();
         QemuVm primary = await vms.Start();
-        DeviceStateSaver saver = await Prepared(vms, primary);
+        DeviceStateSaver saver = await vms.Saver(primary);
         for (int i = 0; i < 5; i++)
         {
             Assert.True(RunControl.Pause(primary.Monitor, TestVm.Deadline).IsOk);
@@ -57,21 +57,17 @@ public sealed class SaveAndLoadTests
     {
         await using var vms = new TestVm();
         QemuVm primary = await vms.Start("a");
-        DeviceStateSaver saver = await Prepared(vms, primary);
+        DeviceStateSaver saver = await vms.Saver(primary);
         RunControl.Pause(primary.Monitor, TestVm.Deadline);
         Save(saver);
         Assert.True(saver.Finish(TestVm.Deadline).IsOk);
         string registers = await Registers(primary);
         CopyRam(vms);
         RunControl.Resume(primary.Monitor, TestVm.Deadline);
-        var into = new ArrayBufferWriter<byte>();
-        Assert.True(saver.Take(into).IsOk);
-        DeviceStateBlob? blob = DeviceStateBlob.Read(into.WrittenSpan, s_lz4, s_hash, out string error);
-        Assert.True(blob is not null, error);
+        DeviceStateBlob blob = Take(saver);
         QemuVm standby = await Standby(vms, TestVm.Small);
 
-        QmpOutcome<QmpNothing> loaded = DeviceStateLoader.Load(
-            standby.Monitor, blob.Prefix, blob.State, Path.Combine(vms.Directory, "in"), TestVm.Deadline);
+        QmpOutcome<QmpNothing> loaded = LoadOverRam(vms, standby, blob);
 
         Assert.True(loaded.IsOk, loaded.ToString());
         Assert.Equal(registers, await Registers(standby));
@@ -82,7 +78,7 @@ public sealed class SaveAndLoadTests
     {
         await using var vms = new TestVm();
         QemuVm primary = await vms.Start("a");
-        DeviceStateSaver saver = await Prepared(vms, primary);
+        DeviceStateSaver saver = await vms.Saver(primary);
         RunControl.Pause(primary.Monitor, TestVm.Deadline);
         DeviceStateBlob blob = Save(saver);
         QemuVm standby = await Standby(vms, TestVm.Small with { Disks = [] });
@@ -99,7 +95,7 @@ public sealed class SaveAndLoadTests
     {
         await using var vms = new TestVm();
         QemuVm primary = await vms.Start("a");
-        DeviceStateSaver saver = await Prepared(vms, primary);
+        DeviceStateSaver saver = await vms.Saver(primary);
         RunControl.Pause(primary.Monitor, TestVm.Deadline);
         DeviceStateBlob before = Save(saver);
         saver.SendPrefix = false;
@@ -138,7 +134,7 @@ public sealed class SaveAndLoadTests
     {
         await using var vms = new TestVm();
         QemuVm primary = await vms.Start("a");
-        DeviceStateSaver saver = await Prepared(vms, primary);
+        DeviceStateSaver saver = await vms.Saver(primary);
         RunControl.Pause(primary.Monitor, TestVm.Deadline);
         DeviceStateBlob blob = Save(saver);
         QemuVm standby = await Standby(vms, TestVm.Small);
@@ -155,7 +151,7 @@ public sealed class SaveAndLoadTests
         await using var vms = new TestVm();
         VmDefinition vm = TestVm.Small with { MemoryBytes = 256L << 20 };
         QemuVm primary = await vms.Start(vm, "a");
-        DeviceStateSaver saver = await Prepared(vms, primary);
+        DeviceStateSaver saver = await vms.Saver(primary);
         var into = new ArrayBufferWriter<byte>(1 << 20);
         var times = new List<(double Stop, double Save, double Cont)>();
         for (int i = 0; i < 60; i++)
@@ -182,21 +178,16 @@ public sealed class SaveAndLoadTests
     private static string Median(IEnumerable<double> values) =>
         values.OrderBy(v => v).ElementAt(values.Count() / 2).ToString("0.00");
 
-    private static async Task<DeviceStateSaver> Prepared(TestVm vms, QemuVm primary)
-    {
-        var saver = new DeviceStateSaver(
-            primary.Monitor, Path.Combine(vms.Directory, "x"), Path.Combine(vms.Directory, "m"), s_lz4, s_hash);
-        QmpOutcome<QmpNothing> prepared =
-            await saver.PrepareAsync(TestVm.Deadline, TestContext.Current.CancellationToken);
-        Assert.True(prepared.IsOk, prepared.ToString());
-        return saver;
-    }
-
     private static DeviceStateBlob Save(DeviceStateSaver saver)
     {
-        var into = new ArrayBufferWriter<byte>();
         QmpOutcome<QmpNothing> saved = saver.Finish(TestVm.Deadline);
         Assert.True(saved.IsOk, saved.ToString());
+        return Take(saver);
+    }
+
+    private static DeviceStateBlob Take(DeviceStateSaver saver)
+    {
+        var into = new ArrayBufferWriter<byte>();
         QmpOutcome<QmpNothing> taken = saver.Take(into);
         Assert.True(taken.IsOk, taken.ToString());
         DeviceStateBlob? blob = DeviceStateBlob.Read(into.WrittenSpan, s_lz4, s_hash, out string error);
@@ -217,9 +208,12 @@ public sealed class SaveAndLoadTests
     private static QmpOutcome<QmpNothing> Load(TestVm vms, QemuVm standby, DeviceStateBlob blob)
     {
         CopyRam(vms);
-        return DeviceStateLoader.Load(
-            standby.Monitor, blob.Prefix, blob.State, Path.Combine(vms.Directory, "in"), TestVm.Deadline);
+        return LoadOverRam(vms, standby, blob);
     }
+
+    private static QmpOutcome<QmpNothing> LoadOverRam(TestVm vms, QemuVm standby, DeviceStateBlob blob) =>
+        DeviceStateLoader.Load(
+            standby.Monitor, blob.Prefix, blob.State, Path.Combine(vms.Directory, "in"), TestVm.Deadline);
 
     // As a shadow has it: devices look into RAM when they are loaded, at what the firmware has put there by then.
     private static void CopyRam(TestVm vms)

@@ -1,6 +1,5 @@
 using System.Buffers;
 using Umbra.Core.Basics;
-using Umbra.Linux.Native;
 using Umbra.Qemu.DeviceState;
 using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
@@ -29,7 +28,7 @@ public sealed class UnsavableDeviceTests
         QemuVm vm = await vms.StartByHand(TestVm.Small);
         Assert.False(vm.IsOnlyMigratable);
         using QmpSession hand = await HandOf(vms);
-        DeviceStateSaver saver = await Prepared(vms, vm);
+        DeviceStateSaver saver = await vms.Saver(vm);
         Assert.True(saver.CheckSavable(TestVm.Deadline).IsOk);
         Assert.True(RunControl.Pause(vm.Monitor, TestVm.Deadline).IsOk);
 
@@ -49,7 +48,7 @@ public sealed class UnsavableDeviceTests
         QemuVm vm = await vms.Start();
         Assert.True(vm.IsOnlyMigratable);
         using QmpSession hand = await HandOf(vms);
-        DeviceStateSaver saver = await Prepared(vms, vm);
+        DeviceStateSaver saver = await vms.Saver(vm);
         using var enough = new CancellationTokenSource();
         Task<int> plugging = Task.Run(() => PlugUntil(hand, enough.Token), Cancel);
         var into = new ArrayBufferWriter<byte>(1 << 20);
@@ -95,18 +94,5 @@ public sealed class UnsavableDeviceTests
             Cancel);
         Assert.True(node.IsOk, node.ToString());
         return connected.Value;
-    }
-
-    private static async Task<DeviceStateSaver> Prepared(TestVm vms, QemuVm vm)
-    {
-        var saver = new DeviceStateSaver(
-            vm.Monitor, Path.Combine(vms.Directory, "x"), Path.Combine(vms.Directory, "m"), new Lz4Compressor(),
-            new XxHash3())
-        {
-            IsAlwaysSavable = vm.IsOnlyMigratable,
-        };
-        QmpOutcome<QmpNothing> prepared = await saver.PrepareAsync(TestVm.Deadline, Cancel);
-        Assert.True(prepared.IsOk, prepared.ToString());
-        return saver;
     }
 }
