@@ -15,9 +15,7 @@ public sealed class WayBackTests(FaultBed bed)
     [Fact]
     public async Task A_winner_that_reboots_before_the_vm_ran_there_has_the_old_copy_go_on_with_nothing_lost()
     {
-        await bed.BeginAsync();
-        await bed.ProtectAsync("--takeover", "auto", "--lease", "2s");
-        VmView before = await bed.HealedAsync();
+        VmView before = await BeginLeasedAsync();
         LabHost primary = bed.Lab.Host(before.Primary);
         LabHost shadow = bed.Lab.Host(before.Shadow!.Value);
         string bootId = (await bed.Console.StatusAsync()).BootId;
@@ -37,19 +35,13 @@ public sealed class WayBackTests(FaultBed bed)
         await bed.SayEventsAsync();
         Assert.Equal(before.Generation.Next.Next, after.Generation);
         Assert.Equal([before.Primary], await Copies.RunningAsync(bed.Lab, TimeSpan.FromMilliseconds(500)));
-        Assert.Equal(bootId, (await bed.Console.StatusAsync()).BootId);
-        await bed.GuestIsContentAsync();
-        await bed.HealedAsync();
-        await bed.ProtectAsync("--takeover", "manual");
-        await bed.EndAsync(FaultBed.Patience);
+        await EndWithTheSameBootAsync(bootId);
     }
 
     [Fact]
     public async Task A_vm_that_died_on_its_winner_goes_back_to_the_host_that_promises_to_keep_the_old_copy()
     {
-        await bed.BeginAsync();
-        await bed.ProtectAsync("--takeover", "auto", "--lease", "2s");
-        VmView before = await bed.HealedAsync();
+        VmView before = await BeginLeasedAsync();
         LabHost primary = bed.Lab.Host(before.Primary);
         LabHost shadow = bed.Lab.Host(before.Shadow!.Value);
         string bootId = (await bed.Console.StatusAsync()).BootId;
@@ -75,6 +67,18 @@ public sealed class WayBackTests(FaultBed bed)
         await bed.SayEventsAsync();
         Assert.Equal(before.Generation.Next.Next, after.Generation);
         Assert.Contains(await EventsAsync(), one => one.Kind == "takeover.started" && one.Host == primary.Name);
+        await EndWithTheSameBootAsync(bootId);
+    }
+
+    private async Task<VmView> BeginLeasedAsync()
+    {
+        await bed.BeginAsync();
+        await bed.ProtectAsync("--takeover", "auto", "--lease", "2s");
+        return await bed.HealedAsync();
+    }
+
+    private async Task EndWithTheSameBootAsync(string bootId)
+    {
         Assert.Equal(bootId, (await bed.Console.StatusAsync()).BootId);
         await bed.GuestIsContentAsync();
         await bed.HealedAsync();
