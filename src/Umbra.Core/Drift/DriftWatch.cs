@@ -58,13 +58,9 @@ public sealed class DriftWatch
         _options = options ?? DriftOptions.Default;
         _calibrationSamples = Math.Clamp(
             calibrationSamples, BaselineLearner.SamplesMin, BaselineLearner.SamplesMax);
-        _calibrationSamplesMax = _calibrationSamples;
-        if (waitsForHardware)
-        {
-            _calibrationSamplesMax = Math.Min(
-                BaselineLearner.SamplesMax, CalibrationStretchMax * _calibrationSamples);
-        }
-
+        _calibrationSamplesMax = waitsForHardware
+            ? Math.Min(BaselineLearner.SamplesMax, CalibrationStretchMax * _calibrationSamples)
+            : _calibrationSamples;
         _learner = new BaselineLearner(kpis, sampling, _options);
         bool fits = stored is not null && stored.Pair == pair && stored.Sampling == sampling
             && stored.Kpis.Select(static kpi => kpi.Kpi).SequenceEqual(kpis);
