@@ -27,6 +27,9 @@ internal sealed class Standby : IDisposable
     private readonly AgentServices _services;
     private readonly VmPaths _paths;
 
+    // Set from the first rehearsal on: what a load needs before the sections come has been done by then.
+    private DeviceStateLoader? _loader;
+
     private Standby(AgentServices services, VmPaths paths, QemuVm qemu, VmDefinition definition)
     {
         (_services, _paths, Qemu, Definition) = (services, paths, qemu, definition);
@@ -56,10 +59,16 @@ internal sealed class Standby : IDisposable
         return (null, failure);
     }
 
-    /// <summary>Whether it answers and waits for device state, and the epoch's can be read.</summary>
+    /// <summary>
+    /// Whether it answers and waits for device state, and the epoch's can be read. It gets the epoch's prefix, so that
+    /// a load waits for the sections alone; after that it can load no state that has another prefix.
+    /// </summary>
     public CallOutcome Rehearse(ReadOnlySpan<byte> blob)
     {
-        if (Read(blob, out string error) is null) return CallOutcome.Failed(error);
+        DeviceStateBlob? state = Read(blob, out string error);
+        if (state is null) return CallOutcome.Failed(error);
+        CallOutcome begun = Begin(state, AskDeadline);
+        if (!begun.Succeeded) return begun;
         QmpOutcome<string> status = Qemu.Monitor.Execute(QmpCommands.QueryStatus, AskDeadline);
         if (!status.IsOk) return CallOutcome.Failed("the standby: " + status.Description);
         return status.Value == WaitsForState
@@ -73,11 +82,29 @@ internal sealed class Standby : IDisposable
         long start = Stopwatch.GetTimestamp();
         DeviceStateBlob? state = Read(blob, out string error);
         if (state is null) return CallOutcome.Failed(error);
-        QmpOutcome<QmpNothing> loaded = DeviceStateLoader.Load(
-            Qemu.Monitor, state.Prefix, state.State, Path.Combine(_paths.Volatile, "load"), LoadDeadline);
+        CallOutcome begun = Begin(state, LoadDeadline);
+        if (!begun.Succeeded) return begun;
+        using DeviceStateLoader loader = _loader!;
+        QmpOutcome<QmpNothing> loaded = loader.Finish(state.State, LoadDeadline);
         return loaded.IsOk
             ? CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start))
             : CallOutcome.Failed($"{loaded.Description}; {Qemu.LastWords}");
+    }
+
+    private CallOutcome Begin(DeviceStateBlob state, TimeSpan deadline)
+    {
+        if (_loader is not null)
+        {
+            return _loader.PrefixHash == state.PrefixHash
+                ? CallOutcome.Done
+                : CallOutcome.Failed("the standby has begun to load the state of other devices");
+        }
+
+        QmpOutcome<DeviceStateLoader> begun = DeviceStateLoader.Begin(
+            Qemu.Monitor, state, Path.Combine(_paths.Volatile, "load"), deadline);
+        if (!begun.IsOk) return CallOutcome.Failed($"{begun.Description}; {Qemu.LastWords}");
+        _loader = begun.Value;
+        return CallOutcome.Done;
     }
 
     private DeviceStateBlob? Read(ReadOnlySpan<byte> blob, out string error)
@@ -126,5 +153,9 @@ internal sealed class Standby : IDisposable
     }
 
     /// <summary>Lets go of the process.</summary>
-    public void Dispose() => Qemu.Dispose();
+    public void Dispose()
+    {
+        _loader?.Dispose();
+        Qemu.Dispose();
+    }
 }

@@ -36,7 +36,8 @@ public interface IShadowEffects
     /// <summary>
     /// Try everything of a swap that changes nothing: does the standby answer, can <paramref name="deviceState"/> be
     /// read, how would the controller answer the claim? It goes the ways of the swap itself, so that nothing on them
-    /// is done for the first time while the guest stands still. Answer: <c>ShadowSession.OnRehearsed</c>.
+    /// is done for the first time while the guest stands still, and takes what steps of the load do not depend on the
+    /// epoch. A standby that fails is not used any more. Answer: <c>ShadowSession.OnRehearsed</c>.
     /// Memory is valid during the call only.
     /// </summary>
     void Rehearse(string swap, FenceClaim claim, ReadOnlyMemory<byte> deviceState);

@@ -244,6 +244,14 @@ public sealed partial class ShadowSession
     /// <param name="now">The session's clock.</param>
     public void OnRehearsed(string swap, CallOutcome standby, FenceAnswer? claim, TimeSpan now)
     {
+        if (!standby.Succeeded && _standby == Standby.Ready)
+        {
+            // It will not load anything either. Another one is started, and the next swap finds that.
+            DropLoaded(standby.Detail);
+            _startAgainAt = now;
+            _effects.Report("standby.failed", standby.Detail);
+        }
+
         if (_query?.Swap != swap || _link is null) return;
         _query = null;
         string refusal = claim switch

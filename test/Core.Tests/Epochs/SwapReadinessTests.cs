@@ -44,6 +44,19 @@ public sealed class SwapReadinessTests
     }
 
     [Fact]
+    public void A_standby_that_fails_its_rehearsal_is_replaced_and_the_next_swap_goes_through()
+    {
+        PairRig rig = Seeded();
+        rig.ShadowSaid.Rehearses = () => CallOutcome.Failed("it has ended");
+        int standbys = rig.ShadowSaid.Configurations.Count;
+        Assert.False(Rehearsed(rig).Succeeded);
+        rig.ShadowSaid.Rehearses = () => CallOutcome.Done;
+        rig.RunUntil(() => rig.ShadowSaid.Configurations.Count > standbys);
+        Assert.True(Rehearsed(rig, "again").Succeeded);
+        Assert.Equal(standbys + 1, rig.ShadowSaid.Configurations.Count);
+    }
+
+    [Fact]
     public void A_swap_or_rehearsal_without_an_answer_ends_by_itself_and_has_paused_nothing()
     {
         PairRig rig = Seeded();

@@ -130,6 +130,46 @@ public sealed class SaveAndLoadTests
     }
 
     [Fact]
+    public async Task A_standby_that_has_the_prefix_answers_takes_ram_and_loads_the_sections_that_come_later()
+    {
+        await using var vms = new TestVm();
+        QemuVm primary = await vms.Start("a");
+        DeviceStateSaver saver = await vms.Saver(primary);
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        DeviceStateBlob first = Save(saver);
+        RunControl.Resume(primary.Monitor, TestVm.Deadline);
+        QemuVm standby = await Standby(vms, TestVm.Small);
+        using DeviceStateLoader loader = Begin(vms, standby, first);
+        Assert.Equal("inmigrate", await TestVm.Ask(standby, QmpCommands.QueryStatus));
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        DeviceStateBlob later = Save(saver);
+        string registers = await Registers(primary);
+        CopyRam(vms);
+
+        QmpOutcome<QmpNothing> loaded = loader.Finish(later.State, TestVm.Deadline);
+
+        Assert.True(loaded.IsOk, loaded + standby.LastWords);
+        Assert.Equal(later.PrefixHash, loader.PrefixHash);
+        Assert.Equal(registers, await Registers(standby));
+        Assert.True(RunControl.Resume(standby.Monitor, TestVm.Deadline).IsOk);
+    }
+
+    [Fact]
+    public async Task A_standby_whose_state_ends_after_the_prefix_ends_itself()
+    {
+        await using var vms = new TestVm();
+        QemuVm primary = await vms.Start("a");
+        DeviceStateSaver saver = await vms.Saver(primary);
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        DeviceStateBlob blob = Save(saver);
+        QemuVm standby = await Standby(vms, TestVm.Small);
+
+        Begin(vms, standby, blob).Dispose();
+
+        await standby.Exited.WaitAsync(TestVm.Deadline, TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
     public async Task A_state_that_is_cut_short_is_refused()
     {
         await using var vms = new TestVm();
@@ -139,10 +179,9 @@ public sealed class SaveAndLoadTests
         DeviceStateBlob blob = Save(saver);
         QemuVm standby = await Standby(vms, TestVm.Small);
 
-        QmpOutcome<QmpNothing> loaded = DeviceStateLoader.Load(
-            standby.Monitor, blob.Prefix, blob.State[..1000], Path.Combine(vms.Directory, "in"), TestVm.Deadline);
+        using DeviceStateLoader loader = Begin(vms, standby, blob);
 
-        Assert.False(loaded.IsOk);
+        Assert.False(loader.Finish(blob.State[..1000], TestVm.Deadline).IsOk);
     }
 
     [Fact]
@@ -211,9 +250,19 @@ public sealed class SaveAndLoadTests
         return LoadOverRam(vms, standby, blob);
     }
 
-    private static QmpOutcome<QmpNothing> LoadOverRam(TestVm vms, QemuVm standby, DeviceStateBlob blob) =>
-        DeviceStateLoader.Load(
-            standby.Monitor, blob.Prefix, blob.State, Path.Combine(vms.Directory, "in"), TestVm.Deadline);
+    private static QmpOutcome<QmpNothing> LoadOverRam(TestVm vms, QemuVm standby, DeviceStateBlob blob)
+    {
+        using DeviceStateLoader loader = Begin(vms, standby, blob);
+        return loader.Finish(blob.State, TestVm.Deadline);
+    }
+
+    private static DeviceStateLoader Begin(TestVm vms, QemuVm standby, DeviceStateBlob blob)
+    {
+        QmpOutcome<DeviceStateLoader> begun = DeviceStateLoader.Begin(
+            standby.Monitor, blob, Path.Combine(vms.Directory, "in"), TestVm.Deadline);
+        Assert.True(begun.IsOk, begun + standby.LastWords);
+        return begun.Value;
+    }
 
     // As a shadow has it: devices look into RAM when they are loaded, at what the firmware has put there by then.
     private static void CopyRam(TestVm vms)
