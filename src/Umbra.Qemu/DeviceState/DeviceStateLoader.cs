@@ -31,7 +31,7 @@ public sealed class DeviceStateLoader : IDisposable
     /// <summary>Hash of the prefix that the standby has got: sections of no other can follow.</summary>
     public ulong PrefixHash { get; }
 
-    /// <summary>Once, after the standby has started: all that can be done before anything of the state is there.</summary>
+    /// <summary>Once, after the standby has started: what can be done before anything of the state is there.</summary>
     public static Task<QmpOutcome<QmpNothing>> PrepareAsync(
         QmpSession monitor, TimeSpan deadline, CancellationToken cancel = default) =>
         monitor.ExecuteAsync(MigrationCapabilities.Command, deadline, cancel);
