@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Globalization;
 using Umbra.Core.Api;
 using Umbra.Linux.Native;
 using Umbra.Qemu.DeviceState;
@@ -208,8 +209,68 @@ public sealed class SaveAndLoadTests
             times.Add((stop, save - stop, cont - save));
         }
 
-        string text = $"stop {Median(times.Select(t => t.Stop))} save {Median(times.Select(t => t.Save))} "
-            + $"cont {Median(times.Select(t => t.Cont))} ms; blob {into.WrittenCount} bytes";
+        Print($"stop {Median(times.Select(t => t.Stop))} save {Median(times.Select(t => t.Save))} "
+            + $"cont {Median(times.Select(t => t.Cont))} ms; blob {into.WrittenCount} bytes");
+    }
+
+    [Fact]
+    public async Task Twelve_loads_succeed_and_what_they_cost_the_standby_is_printed()
+    {
+        VmDefinition vm = TestVm.Small with
+        {
+            MemoryBytes = 256L << 20,
+            Disks = [.. "abc".Select(static id => new DiskDefinition { Id = $"d{id}", Bytes = 1 << 20 })],
+        };
+        await using var vms = new TestVm();
+        QemuVm primary = await vms.Start(vm, "a");
+        DeviceStateSaver saver = await vms.Saver(primary);
+        await UntilDevicesAreMapped(primary);
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        DeviceStateBlob blob = Save(saver);
+        var costs = new List<(double Elapsed, double Cpu, double Faults)>();
+        for (int i = 0; i < 12; i++)
+        {
+            QemuVm standby = await Standby(vms, vm);
+            CopyRam(vms);
+            using DeviceStateLoader loader = Begin(vms, standby, blob);
+            Assert.Equal("inmigrate", await TestVm.Ask(standby, QmpCommands.QueryStatus)); // it has read the prefix
+            (double cpu, double faults) = CostOf(standby);
+            long start = Stopwatch.GetTimestamp();
+            QmpOutcome<QmpNothing> loaded = loader.Finish(blob.State, TestVm.Deadline);
+            double elapsed = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            Assert.True(loaded.IsOk, loaded + standby.LastWords);
+            (double cpuAfter, double faultsAfter) = CostOf(standby);
+            costs.Add((elapsed, cpuAfter - cpu, faultsAfter - faults));
+            await standby.KillAsync();
+        }
+
+        Print($"load {Median(costs.Select(c => c.Elapsed))} ms, CPU {Median(costs.Select(c => c.Cpu))} ms, "
+            + $"page faults {Median(costs.Select(c => c.Faults))}; sections of {blob.State.Length} bytes");
+    }
+
+    // By the firmware, as a guest has it: what a load does depends on it.
+    private static async Task UntilDevicesAreMapped(QemuVm vm)
+    {
+        const string unmapped = "0xffffffff";
+        QmpCommand<string> ask = QmpCommands.HumanMonitor("info pci");
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while ((await TestVm.Ask(vm, ask)).Contains(unmapped, StringComparison.Ordinal))
+            await timer.WaitForNextTickAsync(TestContext.Current.CancellationToken);
+    }
+
+    // Milliseconds of CPU time and page faults of QEMU's main thread, which loads.
+    private static (double Cpu, double Faults) CostOf(QemuVm vm)
+    {
+        string thread = $"/proc/{vm.Identity.Pid}/task/{vm.Identity.Pid}";
+        double nanoseconds = Number(File.ReadAllText(thread + "/schedstat").Split(' ')[0]);
+        string stat = File.ReadAllText(thread + "/stat");
+        return (nanoseconds / 1e6, Number(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[7]));
+    }
+
+    private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
+
+    private static void Print(string text)
+    {
         TestContext.Current.TestOutputHelper!.WriteLine(text);
         TestContext.Current.SendDiagnosticMessage(text);
     }
