@@ -80,7 +80,8 @@ public static class AgentProcess
         HostDescription host = Describe(options, listener.Endpoint);
         await using var health = new HealthMonitor(
             options.Name, options.Health.Readers(new KernelLogPosition(paths.KernelLog, bootId)), TimeProvider.System,
-            services.ReportHealth);
+            services.ReportHealth,
+            new ToldLogs(paths.ToldLogs, text => services.Warn("agent.log-position", null, text)));
         health.Start();
         var post = new HealthPost(health, TimeProvider.System);
         await using var examiner = new Examiner(new ExaminedHost(options.Name, paths, services.Canaries)

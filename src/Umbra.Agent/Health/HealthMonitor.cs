@@ -16,6 +16,7 @@ public sealed class HealthMonitor : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly TimeProvider _time;
     private readonly Action<HealthEvent> _tell;
+    private readonly ToldLogs? _told;
     private readonly IReadOnlyList<(IHealthReader Reader, ReaderWatch Watch)> _readers;
     private readonly Queue<HealthEvent> _events = new();
     private readonly CancellationTokenSource _stop = new();
@@ -27,12 +28,18 @@ public sealed class HealthMonitor : IAsyncDisposable
     /// <param name="readers">What is read.</param>
     /// <param name="time">The clock.</param>
     /// <param name="tell">Called with each event, from any thread; must return soon.</param>
+    /// <param name="told">What an earlier agent has told of dated logs, and where this one notes it.</param>
     public HealthMonitor(
-        HostId host, IReadOnlyList<IHealthReader> readers, TimeProvider time, Action<HealthEvent> tell)
+        HostId host, IReadOnlyList<IHealthReader> readers, TimeProvider time, Action<HealthEvent> tell,
+        ToldLogs? told = null)
     {
         Invariant.Holds(readers.Count <= HostHealth.ReadersMax);
-        (_time, _tell) = (time, tell);
-        _readers = [.. readers.Select(r => (r, new ReaderWatch(host, r.Name, r.Period, r.Deadline)))];
+        (_time, _tell, _told) = (time, tell, told);
+        _readers =
+        [
+            .. readers.Select(r => (r, new ReaderWatch(
+                host, r.Name, r.Period, r.Deadline, r.HasDatedLog ? told?.Of(r.Name) : null))),
+        ];
     }
 
     /// <summary>Changes with every look that ends.</summary>
@@ -86,7 +93,7 @@ public sealed class HealthMonitor : IAsyncDisposable
             ReadOutcome outcome = await WaitAsync(reader, look, stop);
             if (stop.IsCancellationRequested) return;
             if (look.IsCompleted) look = null;
-            Take(watch, outcome, _time.GetElapsedTime(began));
+            Take(reader, watch, outcome, _time.GetElapsedTime(began));
             await Task.Delay(reader.Period, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -112,7 +119,7 @@ public sealed class HealthMonitor : IAsyncDisposable
         }
     }
 
-    private void Take(ReaderWatch watch, ReadOutcome outcome, TimeSpan took)
+    private void Take(IHealthReader reader, ReaderWatch watch, ReadOutcome outcome, TimeSpan took)
     {
         IReadOnlyList<HealthEvent> events;
         lock (_lock)
@@ -127,5 +134,7 @@ public sealed class HealthMonitor : IAsyncDisposable
 
         Interlocked.Increment(ref _version);
         foreach (HealthEvent happened in events) _tell(happened);
+        // An agent that dies between tells it twice, never not at all.
+        if (reader.HasDatedLog && watch.Position is { } position) _told?.Keep(reader.Name, position);
     }
 }

@@ -14,6 +14,9 @@ public interface IHealthReader : IDisposable
     /// <summary>A look that takes longer is given up: the source is silent.</summary>
     TimeSpan Deadline { get; }
 
+    /// <summary>Whether the log that it reads has a clock of its own: by that one knows what was told of it.</summary>
+    bool HasDatedLog => false;
+
     /// <summary>Looks once. Never called again before the last look has ended.</summary>
     Task<ReadOutcome> ReadAsync(CancellationToken stop);
 }

@@ -27,6 +27,9 @@ public sealed class IpmiReader(BmcAddress address, TimeSpan period, TimeSpan dea
     public TimeSpan Deadline => deadline;
 
     /// <inheritdoc/>
+    public bool HasDatedLog => true;
+
+    /// <inheritdoc/>
     public async Task<ReadOutcome> ReadAsync(CancellationToken stop)
     {
         long began = Environment.TickCount64;

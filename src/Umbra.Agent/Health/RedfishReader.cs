@@ -54,6 +54,9 @@ public sealed class RedfishReader : IHealthReader
     public TimeSpan Deadline { get; }
 
     /// <inheritdoc/>
+    public bool HasDatedLog => true;
+
+    /// <inheritdoc/>
     public async Task<ReadOutcome> ReadAsync(CancellationToken stop)
     {
         if (WhyNoPassword() is { } noPassword) return ReadOutcome.Failed(noPassword);

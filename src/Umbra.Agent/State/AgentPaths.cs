@@ -25,6 +25,9 @@ public sealed class AgentPaths(string stateDirectory, string memoryDirectory)
     /// <summary>Up to where this boot's kernel log was told of.</summary>
     public string KernelLog => Path.Combine(State, "kernel-log.json");
 
+    /// <summary>Up to where the logs of BMCs were told of.</summary>
+    public string ToldLogs => Path.Combine(State, "told-logs.json");
+
     /// <summary>Every VM of which this host has something.</summary>
     public IEnumerable<VmPaths> Vms()
     {

@@ -6,7 +6,10 @@ namespace Umbra.Core.Health;
 /// Turns what one reader sees, again and again, into events of what changed. A state is told when it gets worse, and
 /// when it is well again for some looks in a row; a count when it rises; a log entry once. Not thread-safe.
 /// </summary>
-public sealed class HealthEdges(HostId host, string source)
+/// <param name="host">Whose hardware it is.</param>
+/// <param name="source">The reader.</param>
+/// <param name="told">Up to where an earlier process has told of the log; null: not known.</param>
+public sealed class HealthEdges(HostId host, string source, LogPosition? told = null)
 {
     /// <summary>A better level counts once seen in this many looks in a row: limits are crossed to and fro.</summary>
     public const int CalmLooks = 3;
@@ -17,7 +20,9 @@ public sealed class HealthEdges(HostId host, string source)
     /// <summary>Most events of one look; further ones are counted only.</summary>
     public const int EventsMax = 64;
 
-    /// <summary>Entries older than this when a log is first read are history.</summary>
+    /// <summary>
+    /// Entries older than this when a log is first read are history, where it is not known what was told of it.
+    /// </summary>
     public static readonly TimeSpan HistoryMin = TimeSpan.FromHours(1);
 
     // A source that is never read whole and names its parts anew each time must not fill the memory.
@@ -25,11 +30,15 @@ public sealed class HealthEdges(HostId host, string source)
 
     private static readonly TimeSpan ClockErrorMax = TimeSpan.FromMinutes(5);
 
+    private readonly LogPosition? _told = told;
     private readonly Dictionary<(string Component, string Quantity), Seen> _seen = [];
     private readonly HashSet<string> _records = new(StringComparer.Ordinal);
     private readonly Queue<string> _recordOrder = new();
     private bool _isFirst = true;
     private long _look;
+
+    /// <summary>Up to where the log has been looked at; null: it had no entry with a time that can be.</summary>
+    public LogPosition? Position { get; private set; } = told;
 
     /// <summary>What changed with the look that brought <paramref name="report"/>.</summary>
     public IReadOnlyList<HealthEvent> Update(HealthReport report, DateTimeOffset now)
@@ -119,14 +128,19 @@ public sealed class HealthEdges(HostId host, string source)
         if (!_records.Add(record.Id)) return;
         _recordOrder.Enqueue(record.Id);
         if (_recordOrder.Count > RecordsRememberedMax) _records.Remove(_recordOrder.Dequeue());
-        bool isRecent = record.Time is { } time && now - time < HistoryMin && time - now < ClockErrorMax;
-        if (_isFirst && !isRecent) return;
+        bool wasTold = _told?.Covers(record) ?? false;
+        bool hasTime = record.Time is { } time && time - now < ClockErrorMax;
+        bool isRecent = hasTime && now - record.Time < HistoryMin;
+        if (hasTime) Position = LogPosition.After(Position, record);
+        bool isHistory = wasTold || (_isFirst && (_told is null || !hasTime));
+        if (isHistory && !isRecent) return;
         // Log-ins and the like fill logs: without a part that it is about, an entry must say something bad.
         if (record is { Severity: HealthSeverity.Info, Kind: ComponentKind.Host }) return;
         events.Add(Event(
-            record.Component, record.Kind, record.Severity, record.Message, isRecent ? record.Time!.Value : now) with
+            record.Component, record.Kind, record.Severity, record.Message,
+            isRecent || (_isFirst && hasTime) ? record.Time!.Value : now) with
         {
-            WasTold = record.WasTold,
+            WasTold = record.WasTold || wasTold,
         });
     }
 

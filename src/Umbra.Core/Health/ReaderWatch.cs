@@ -27,14 +27,18 @@ public sealed class ReaderWatch
     /// <param name="name">Its name.</param>
     /// <param name="period">From the end of one look to the beginning of the next.</param>
     /// <param name="deadline">How long a look may take.</param>
-    public ReaderWatch(HostId host, string name, TimeSpan period, TimeSpan deadline)
+    /// <param name="told">Up to where an earlier process has told of its log; null: not known.</param>
+    public ReaderWatch(HostId host, string name, TimeSpan period, TimeSpan deadline, LogPosition? told = null)
     {
         (_host, _name, _period, _deadline) = (host, name, period, deadline);
-        _edges = new HealthEdges(host, name);
+        _edges = new HealthEdges(host, name, told);
     }
 
     /// <summary>Its readings of the last look that brought any.</summary>
     public IReadOnlyList<HealthReading> Readings { get; private set; } = [];
+
+    /// <summary>Up to where its log has been looked at; null: it has none.</summary>
+    public LogPosition? Position => _edges.Position;
 
     /// <summary>A look has ended: what changed by it.</summary>
     public IReadOnlyList<HealthEvent> Ended(ReadOutcome outcome, DateTimeOffset now, TimeSpan took)

@@ -64,6 +64,43 @@ public sealed class HealthMonitorTests
     }
 
     [Fact]
+    public async Task What_one_agent_told_of_a_dated_log_the_next_one_does_not()
+    {
+        string path = Path.Combine(Directory.CreateTempSubdirectory("umbra-test-").FullName, "told-logs.json");
+        try
+        {
+            var now = TimeProvider.System.GetUtcNow();
+            HealthRecord first = Record("1", now.AddMinutes(-2)), second = Record("2", now.AddMinutes(-1));
+            Assert.Equal(["1"], await ToldAsync(path, first));
+            Assert.Equal(["2"], await ToldAsync(path, first, second));
+            Assert.Empty(await ToldAsync(path, first, second));
+            await File.WriteAllTextAsync(path, "{\"log\":{\"ids\":null}}", TestContext.Current.CancellationToken);
+            Assert.Equal(["1", "2"], await ToldAsync(path, first, second));
+            await File.WriteAllTextAsync(path, "[", TestContext.Current.CancellationToken);
+            Assert.Equal(["1", "2"], await ToldAsync(path, first, second));
+        }
+        finally
+        {
+            Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_position_that_cannot_be_kept_is_complained_of()
+    {
+        var complaints = new ConcurrentQueue<string>();
+        var told = new ToldLogs("/proc/umbra/told-logs.json", complaints.Enqueue);
+        var log = new FakeReader("log", Long, static _ => Task.FromResult(
+            ReadOutcome.Of(new HealthReport([], [Record("1", TimeProvider.System.GetUtcNow())], null))))
+        { HasDatedLog = true };
+        await using var monitor = new HealthMonitor(
+            new HostId("a"), [log], TimeProvider.System, static _ => { }, told);
+        monitor.Start();
+        await WaitAsync(() => !complaints.IsEmpty);
+        Assert.Contains("is not kept", complaints.First(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Health_goes_out_when_it_is_new_and_again_when_it_was_not_received()
     {
         await using var monitor = new HealthMonitor(new HostId("a"), [], TimeProvider.System, static _ => { });
@@ -76,6 +113,33 @@ public sealed class HealthMonitorTests
         time.Now += HealthPost.SpacingMax;
         Assert.NotNull(post.Due());
     }
+
+    // What is told of these entries, and not only counted, by an agent that reads them once and ends.
+    private static async Task<IEnumerable<string>> ToldAsync(string path, params HealthRecord[] records)
+    {
+        var happened = new ConcurrentQueue<HealthEvent>();
+        int looks = 0;
+        var log = new FakeReader("log", Long, _ =>
+        {
+            Interlocked.Increment(ref looks);
+            return Task.FromResult(ReadOutcome.Of(new HealthReport([], records, null)));
+        })
+        { HasDatedLog = true };
+        await using (var monitor = new HealthMonitor(
+            new HostId("a"), [log], TimeProvider.System, happened.Enqueue, new ToldLogs(path, Assert.Fail)))
+        {
+            monitor.Start();
+            await WaitAsync(() => looks > 1);
+        }
+
+        return happened.Where(static e => !e.WasTold).Select(static e => e.Message);
+    }
+
+    private static HealthRecord Record(string id, DateTimeOffset time) => new()
+    {
+        Id = id, Time = time, Component = "DIMM A1", Kind = ComponentKind.Memory, Severity = HealthSeverity.Warning,
+        Message = id,
+    };
 
     private static ReadOutcome Bad(int look) =>
         ReadOutcome.Of(new HealthReport([Reading("x", look > 1 ? HealthLevel.Critical : HealthLevel.Ok)], [], null));
@@ -102,6 +166,8 @@ public sealed class HealthMonitorTests
         public TimeSpan Period => Short;
 
         public TimeSpan Deadline => deadline;
+
+        public bool HasDatedLog { get; init; }
 
         public Task<ReadOutcome> ReadAsync(CancellationToken stop) => read(stop);
 

@@ -77,6 +77,42 @@ public sealed class HealthEdgesTests
     }
 
     [Fact]
+    public void What_a_log_got_while_nobody_read_it_is_told_however_old_and_what_was_told_counts_only()
+    {
+        const string told = " 2 | 05/01/2026 | 11:50:00 | Memory #0x53 | Correctable ECC | Asserted";
+        const string beside = " 3 | 05/01/2026 | 11:50:00 | Memory #0x54 | Correctable ECC | Asserted";
+        const string meanwhile = " 4 | 05/01/2026 | 13:00:00 | Fan FAN1 | Lower Critical going low | Asserted";
+        const string future = " 5 | 01/01/2038 | 00:00:00 | Fan FAN2 | Lower Critical going low | Asserted";
+        Update(SystemEventLog.Parse(told + "\n" + future));
+        LogPosition position = _edges.Position!;
+        Assert.Equal(_now.AddMinutes(-10), position.Time);
+
+        var soon = new HealthEdges(Host, "ipmi", position);
+        IReadOnlyList<HealthEvent> both = soon.Update(SystemEventLog.Parse(told + "\n" + beside), _now);
+        Assert.Equal([true, false], both.Select(static e => e.WasTold));
+
+        DateTimeOffset later = _now.AddHours(9);
+        var next = new HealthEdges(Host, "ipmi", soon.Position);
+        HealthEvent missed = Assert.Single(
+            next.Update(SystemEventLog.Parse(string.Join('\n', told, beside, meanwhile)), later));
+        Assert.Equal(("Fan FAN1", _now.AddHours(1), false), (missed.Component, missed.Time, missed.WasTold));
+    }
+
+    [Fact]
+    public void A_position_remembers_so_many_entries_of_one_time_and_no_more()
+    {
+        LogPosition? position = null;
+        for (int i = 0; i < 2 * LogPosition.IdsMax; i++) position = LogPosition.After(position, Entry($"{i}", _now));
+        Assert.Equal(LogPosition.IdsMax, position!.Ids.Count);
+        Assert.True(position.Covers(Entry("0", _now)));
+        Assert.False(position.Covers(Entry("100", _now)));
+        Assert.True(position.Covers(Entry("100", _now.AddSeconds(-1))));
+        Assert.False(position.Covers(Entry("0", null)));
+        Assert.Same(position, LogPosition.After(position, Entry("x", _now.AddSeconds(-1))));
+        Assert.Same(position, LogPosition.After(position, Entry("x", null)));
+    }
+
+    [Fact]
     public void A_drive_that_vanishes_is_told_once_and_not_by_a_partial_look()
     {
         var drive = new HealthReading
@@ -100,6 +136,12 @@ public sealed class HealthEdgesTests
         Assert.Contains(events, static entry => entry.Severity == HealthSeverity.Critical);
         Assert.Contains("437 more events", events[^1].Message, StringComparison.Ordinal);
     }
+
+    private static HealthRecord Entry(string id, DateTimeOffset? time) => new()
+    {
+        Id = id, Time = time, Component = "DIMM A1", Kind = ComponentKind.Memory, Severity = HealthSeverity.Warning,
+        Message = "",
+    };
 
     private static HealthReading Fan(HealthLevel level) => new()
     {
