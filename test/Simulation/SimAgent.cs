@@ -128,9 +128,13 @@ internal sealed partial class SimAgent : ISourceEffects, IShadowEffects
 
     void IShadowEffects.ClaimFence(FenceClaim claim, string cause) => Claim(claim, cause);
 
-    void IShadowEffects.Rehearse(string swap, FenceClaim claim, ReadOnlyMemory<byte> deviceState) => _world.Call(
-        _host, controller => Fencing.Decide(controller.Vm.Ownership, claim),
-        answer => Do(() => Shadow?.OnRehearsed(swap, CallOutcome.Done, answer, Now)));
+    void IShadowEffects.Rehearse(string swap, FenceClaim claim, ReadOnlyMemory<byte> deviceState)
+    {
+        CallOutcome standby = _world.GuestTrouble() ? CallOutcome.Failed("the standby has ended") : CallOutcome.Done;
+        _world.Call(
+            _host, controller => Fencing.Decide(controller.Vm.Ownership, claim),
+            answer => Do(() => Shadow?.OnRehearsed(swap, standby, answer, Now)));
+    }
 
     public void GenerationRaised(Generation generation)
     {
