@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
@@ -49,6 +50,30 @@ public sealed class SwapTests(GuestBed bed)
         Assert.Empty(old.Removing);
         await ExaminedAsync(first.Primary);
         await bed.UmbraAsync("host", "uncordon", first.Primary.Value);
+        bed.End();
+    }
+
+    [Fact]
+    public async Task A_standby_that_has_died_fails_a_rehearsal_and_is_replaced_before_the_next_swap()
+    {
+        await bed.BeginAsync();
+        await using GuestClient client = await bed.ConnectAsync();
+        await bed.ActAsync("swap", GuestBed.Name, "--dry-run"); // it has begun to load by then
+        VmStatus shadow = (await bed.ProtectedAsync()).ShadowStatus!;
+        using (var standby = Process.GetProcessById(shadow.ProcessId))
+        {
+            standby.Kill();
+            await standby.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+
+        CommandResult tried = await bed.Lab.TryUmbraAsync("swap", GuestBed.Name, "--dry-run");
+        Assert.NotEqual(0, tried.ExitCode);
+        await bed.Fleet.WaitForVmAsync(
+            GuestBed.Vm, "to have another standby",
+            vm => vm.ShadowStatus is { Guest: GuestState.Standby } now && now.ProcessId != shadow.ProcessId,
+            GuestBed.Patience);
+        await bed.SwapAsync(bed.Guest);
+        Assert.True(client.Record.IsSound, client.Record.Broken ?? client.Record.Fault);
         bed.End();
     }
 
