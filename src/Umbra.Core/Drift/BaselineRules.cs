@@ -36,7 +36,7 @@ internal static class BaselineRules
 
     private static bool IsValid(SeriesScale scale) =>
         IsPositive(scale.Offset) && IsPositive(scale.Spread) && scale.Low <= scale.High
-        && scale.LevelLow <= scale.LevelHigh;
+        && scale.LevelLow <= scale.LevelHigh && double.IsFinite(scale.Height) && double.IsFinite(scale.Swing);
 
     private static bool IsPositive(double value) => value > 0 && double.IsFinite(value);
 }

@@ -27,7 +27,7 @@ internal sealed class KpiFilter
         _shadowWeights = [.. baseline.ShadowWeights];
         _otherWeights = [.. baseline.OtherWeights];
         _memoryWeights = [.. baseline.MemoryWeights];
-        var shadow = baseline.Shadow ?? new SeriesScale(1, 0, 1, 0, 0, 0, 0);
+        var shadow = baseline.Shadow ?? new SeriesScale(1, 0, 1, 0, 0, 0, 0, 0, 0);
         _taps = new ShadowTaps(shadow, options);
         _memory = new ResidualMemory(options.ShortHalfLife, options.LongHalfLife);
         _recentShare = HalfLife.Share(options.LongHalfLife / 4);

@@ -19,7 +19,7 @@ public sealed record PairBaseline(
     int Version, PairKey? Pair, TimeSpan Sampling, int Samples, IReadOnlyList<KpiBaseline> Kpis)
 {
     /// <summary>The version that this code writes and reads.</summary>
-    public const int CurrentVersion = 2;
+    public const int CurrentVersion = 3;
 
     /// <summary>Most KPIs of a pair.</summary>
     public const int KpisMax = 64;

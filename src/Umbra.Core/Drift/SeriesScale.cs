@@ -15,8 +15,11 @@ namespace Umbra.Core.Drift;
 /// <param name="High">Highest one.</param>
 /// <param name="LevelLow">Lowest running level of scaled values that counts as seen there.</param>
 /// <param name="LevelHigh">Highest one.</param>
+/// <param name="Height">Mean square of what scaled values had above their median there.</param>
+/// <param name="Swing">Mean square of what they had above their own running level before them.</param>
 public sealed record SeriesScale(
-    double Offset, double Median, double Spread, double Low, double High, double LevelLow, double LevelHigh)
+    double Offset, double Median, double Spread, double Low, double High, double LevelLow, double LevelHigh,
+    double Height, double Swing)
 {
     private const double SpreadFloorShare = 0.3;
     private const double SpreadMin = 1e-6;
@@ -49,8 +52,8 @@ public sealed record SeriesScale(
         spread = Math.Max(spread, Log(typical + change, offset) - median);
         var scale = new SeriesScale(
             offset, median, spread, (RobustStatistics.Quantile(logs, RangeShare) - median) / spread,
-            (RobustStatistics.Quantile(logs, 1 - RangeShare) - median) / spread, 0, 0);
-        return scale.WithLevels(values, levelHalfLife);
+            (RobustStatistics.Quantile(logs, 1 - RangeShare) - median) / spread, 0, 0, 0, 0);
+        return scale.WithLevels(values, levelHalfLife).WithRises(values);
     }
 
     /// <summary>
@@ -62,7 +65,7 @@ public sealed record SeriesScale(
         double value = RobustStatistics.Median(values);
         if (!double.IsFinite(value)) return null;
         double offset = Math.Max(Math.Abs(value), other.Offset);
-        return new SeriesScale(offset, Log(value, offset), other.Spread, 0, 0, 0, 0);
+        return new SeriesScale(offset, Log(value, offset), other.Spread, 0, 0, 0, 0, 0, 0);
     }
 
     /// <summary>The scaled value; NaN where it is unknown.</summary>
@@ -102,6 +105,23 @@ public sealed record SeriesScale(
             LevelLow = RobustStatistics.Quantile(known, RangeShare),
             LevelHigh = RobustStatistics.Quantile(known, 1 - RangeShare),
         };
+    }
+
+    private SeriesScale WithRises(ReadOnlySpan<double> values)
+    {
+        var rise = new Rise();
+        var (height, swing, known) = (0.0, 0.0, 0);
+        foreach (double value in values)
+        {
+            double scaled = Scaled(value);
+            if (double.IsNaN(scaled)) continue;
+            rise.Push(scaled);
+            known++;
+            height += rise.Height;
+            swing += rise.Swing;
+        }
+
+        return this with { Height = height / known, Swing = swing / known };
     }
 
     // Values below zero make no sense for the KPIs there are; they count as zero.

@@ -141,8 +141,8 @@ public sealed class DriftWatchTests
     {
         Run(Calibration);
         var baseline = _watch.Baseline!;
-        Assert.Null(PairBaseline.TryDecode((baseline with { Version = 1 }).Encode(), out string error));
-        Assert.Contains("version 1", error, StringComparison.Ordinal);
+        Assert.Null(PairBaseline.TryDecode((baseline with { Version = 2 }).Encode(), out string error));
+        Assert.Contains("version 2", error, StringComparison.Ordinal);
         KpiBaseline[] kpis = [baseline.Kpis[0] with { Means = [0.5] }, .. baseline.Kpis.Skip(1)];
         Assert.Null(PairBaseline.TryDecode((baseline with { Kpis = kpis }).Encode(), out error));
         Assert.Contains("wrong length", error, StringComparison.Ordinal);
