@@ -51,8 +51,11 @@ internal sealed record AgentServices(
     /// <summary>The pair protocol.</summary>
     public PairCodec Codec { get; } = new(new XxHash3());
 
-    /// <summary>The pair's compressors, for one thread: each has a work space of its own.</summary>
-    public static BatchCodecs NewCodecs() => new(new Lz4Compressor(), new ZstdCompressor());
+    /// <summary>
+    /// The pair's compressors, for one VM's thread: each has a work space of its own, and one a history.
+    /// </summary>
+    public static BatchCodecs NewCodecs() =>
+        new(new Lz4Compressor(), new ZstdCompressor(), new BatchHistory(new ZstdStream()));
 
     /// <summary>Notes that something of the host's hardware changed.</summary>
     public void ReportHealth(HealthEvent happened)

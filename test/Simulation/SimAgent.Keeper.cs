@@ -3,6 +3,7 @@ using Umbra.Core.Basics;
 using Umbra.Core.Deltas;
 using Umbra.Core.Epochs;
 using Umbra.Core.Swap;
+using Umbra.Testing;
 using Umbra.Testing.Replication;
 
 namespace Umbra.Simulation;
@@ -18,13 +19,6 @@ internal sealed partial class SimAgent
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan RefusalPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SwapNewsPatience = TimeSpan.FromSeconds(3);
-
-    // Decoders are large and keep nothing from one batch to the next.
-    [ThreadStatic]
-    private static PageBatchDecoder? s_pages;
-
-    [ThreadStatic]
-    private static BlockBatchDecoder? s_blocks;
 
     private readonly string _instance;
     private readonly List<VmActionResult> _results = [];
@@ -281,10 +275,13 @@ internal sealed partial class SimAgent
             {
                 Vm = SimWorld.Vm, Host = _host.Id, Generation = _host.Part!.Generation, Session = _world.Random.Next(),
                 Policy = _world.Policy, Hash = SimHash.Instance, Held = guest.Held,
-                LeaseCarriedUntil = _host.RunDeadline,
+                LeaseCarriedUntil = _host.RunDeadline, Codecs = NewCodecs(), Compression = BatchCompression.Stream,
             },
             _world.Wrapped(guest), this, Now);
     }
+
+    // Every batch against those before it: a session that forgets to begin anew, or one time too many, is found out.
+    private static BatchCodecs NewCodecs() => new(null, null, new BatchHistory(new RememberingCompressor()));
 
     private void Arm(ModelGuest guest)
     {
@@ -315,9 +312,7 @@ internal sealed partial class SimAgent
         };
         _lastAction = "";
         ShadowStore store = new(
-            _world.Wrapped(media), SimHash.Instance,
-            s_pages ??= new PageBatchDecoder(SimHash.Instance, BatchCodecs.None),
-            s_blocks ??= new BlockBatchDecoder(SimHash.Instance, BatchCodecs.None), 1);
+            _world.Wrapped(media), SimHash.Instance, NewCodecs(), 1);
         CallOutcome recovered = store.Recover();
         if (!recovered.Succeeded)
         {

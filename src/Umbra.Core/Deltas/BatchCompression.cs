@@ -16,10 +16,16 @@ public enum BatchCompression
 
     /// <summary>As did best on the last batch that was tried in every way: every sixteenth is.</summary>
     Auto = 3,
+
+    /// <summary>Zstandard against what was sent before, always.</summary>
+    Stream = 4,
 }
 
-/// <summary>Compressors at hand; null: this one is not. Both sides of a pair have the same.</summary>
-public sealed record BatchCodecs(ICompressor? Lz4, ICompressor? Zstd)
+/// <summary>
+/// Compressors at hand; null: this one is not. Both sides of a pair have the same. All encoders of a connection share
+/// its <paramref name="History"/>, and so do all its decoders.
+/// </summary>
+public sealed record BatchCodecs(ICompressor? Lz4, ICompressor? Zstd, BatchHistory? History = null)
 {
     /// <summary>No compressor: batches are sent as they are.</summary>
     public static BatchCodecs None { get; } = new(null, null);

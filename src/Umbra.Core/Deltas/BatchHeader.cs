@@ -24,6 +24,9 @@ internal enum BatchMethod : byte
 
     /// <summary>One Zstandard frame.</summary>
     Zstd = 2,
+
+    /// <summary>A number, then the next part of the connection's one Zstandard frame.</summary>
+    Stream = 3,
 }
 
 /// <summary>The first 28 bytes of every batch.</summary>
@@ -80,7 +83,7 @@ internal readonly record struct BatchHeader(
         if (from.Failed) return "shorter than a batch header";
         if (foundKind != kind || reserved != 0) return "not a batch of this kind";
         if (version != VersionOf(kind)) return $"batch of format version {version}";
-        if (entries > entriesMax || bodyBytes > BatchLimits.BodyBytesMax || from.Left > BatchLimits.BodyBytesMax)
+        if (entries > entriesMax || bodyBytes > BatchLimits.BodyBytesMax || from.Left > BatchLimits.StoredBytesMax)
             return $"batch of {entries} entries in {bodyBytes} bytes";
         return checksum == header.Checksum(hash, batch[BatchLimits.HeaderBytes..])
             ? null

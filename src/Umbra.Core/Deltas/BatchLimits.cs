@@ -8,19 +8,24 @@ namespace Umbra.Core.Deltas;
 public static class BatchLimits
 {
     /// <summary>Version of page batches; both sides of a pair must speak the same.</summary>
-    public const byte PagesVersion = 1;
+    public const byte PagesVersion = 2;
 
     /// <summary>Version of block batches.</summary>
-    public const byte BlocksVersion = 2;
+    public const byte BlocksVersion = 3;
 
     /// <summary>Largest body of a batch before compression, bytes: one good send over a socket.</summary>
     public const int BodyBytesMax = 256 * Sizes.KiB;
+
+    /// <summary>
+    /// Largest body as stored, bytes: what is compressed against a history goes out so, even where it has grown.
+    /// </summary>
+    public const int StoredBytesMax = BodyBytesMax + (2 * Sizes.KiB);
 
     /// <summary>Bytes before the body.</summary>
     public const int HeaderBytes = 28;
 
     /// <summary>Largest batch, bytes.</summary>
-    public const int PayloadBytesMax = HeaderBytes + BodyBytesMax;
+    public const int PayloadBytesMax = HeaderBytes + StoredBytesMax;
 
     /// <summary>Most pages in one batch, however small they are encoded: 4 MiB of guest RAM.</summary>
     public const int PagesMax = 1024;

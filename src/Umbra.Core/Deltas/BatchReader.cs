@@ -28,17 +28,22 @@ internal sealed class BatchReader(IContentHash hash, BatchCodecs codecs)
             return stored.Length == header.BodyBytes ? null : "body of another size than stated";
         }
 
-        ICompressor? compressor = header.Method switch
+        if (_body.Length == 0) _body = GC.AllocateUninitializedArray<byte>(BatchLimits.BodyBytesMax);
+        Span<byte> plain = _body.AsSpan(0, header.BodyBytes);
+        body = plain;
+        if (header.Method == BatchMethod.Stream && codecs.History is { } history) return history.Open(stored, plain);
+        return Decompress(header.Method, stored, plain);
+    }
+
+    private string? Decompress(BatchMethod method, ReadOnlySpan<byte> stored, Span<byte> plain)
+    {
+        ICompressor? compressor = method switch
         {
             BatchMethod.Lz4 => codecs.Lz4,
             BatchMethod.Zstd => codecs.Zstd,
             _ => null,
         };
-        if (compressor is null) return $"no decompressor for method {(byte)header.Method}";
-        if (_body.Length == 0) _body = GC.AllocateUninitializedArray<byte>(BatchLimits.BodyBytesMax);
-        Span<byte> plain = _body.AsSpan(0, header.BodyBytes);
-        if (compressor.Decompress(stored, plain) != header.BodyBytes) return "body does not decompress";
-        body = plain;
-        return null;
+        if (compressor is null) return $"no decompressor for method {(byte)method}";
+        return compressor.Decompress(stored, plain) == plain.Length ? null : "body does not decompress";
     }
 }

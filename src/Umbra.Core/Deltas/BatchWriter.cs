@@ -15,25 +15,31 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
     // With Auto, a batch is tried in every way, and this many after it go out as did best then.
     private const int BatchesAsChosen = 15;
 
+    // So many trials in vain, 256 batches, before a history is filled again to see whether it pays by now.
+    private const int TrialsInVain = 16;
+
     private readonly byte[] _plain = GC.AllocateUninitializedArray<byte>(BatchLimits.PayloadBytesMax);
 
     // Taken when a compressor is first tried.
     private byte[] _packed = [];
     private byte[] _otherPacked = [];
-    private BatchMethod _chosen;
-    private int _leftAsChosen;
+
+    // What was chosen for one kind of batch does not hold for the other.
+    private Choice _ofWhole;
+    private Choice _ofDifferences;
+    private int _vainTrials;
 
     /// <summary>Where the body is written: <see cref="BatchLimits.BodyBytesMax"/> bytes.</summary>
-    public Span<byte> Body => _plain.AsSpan(BatchLimits.HeaderBytes);
+    public Span<byte> Body => _plain.AsSpan(BatchLimits.HeaderBytes, BatchLimits.BodyBytesMax);
 
     /// <summary>
-    /// Makes the batch out of the first <paramref name="bodyBytes"/> of <see cref="Body"/>, which stand for
-    /// <paramref name="rawBytes"/> of the guest.
+    /// Makes the batch out of the first <paramref name="bodyBytes"/> of <see cref="Body"/>, of which
+    /// <paramref name="wholeBytes"/> are pages and blocks as they are. It has to be sent before another one is made.
     /// </summary>
     public ReadOnlyMemory<byte> Seal(
-        BatchKind kind, int bodyBytes, long rawBytes, int entries, ulong contents, out ulong checksum)
+        BatchKind kind, int bodyBytes, long wholeBytes, int entries, ulong contents, out ulong checksum)
     {
-        int packedBytes = TryCompress(bodyBytes, bodyBytes >= rawBytes / 2, out BatchMethod method);
+        int packedBytes = TryCompress(bodyBytes, wholeBytes >= bodyBytes / 2, out BatchMethod method);
         byte[] batch = method == BatchMethod.Plain ? _plain : _packed;
         int storedBytes = method == BatchMethod.Plain ? bodyBytes : packedBytes;
         var header = new BatchHeader(kind, method, entries, bodyBytes, contents);
@@ -46,11 +52,16 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
     private int TryCompress(int bodyBytes, bool isMostlyWhole, out BatchMethod method)
     {
         if (compression == BatchCompression.Auto && bodyBytes > 0)
-            return CompressAsPays(bodyBytes, isMostlyWhole, out method);
+        {
+            ref Choice choice = ref isMostlyWhole ? ref _ofWhole : ref _ofDifferences;
+            return CompressAsPays(ref choice, isMostlyWhole, bodyBytes, out method);
+        }
+
         BatchMethod wanted = compression switch
         {
             BatchCompression.Lz4 => BatchMethod.Lz4,
             BatchCompression.Zstd => BatchMethod.Zstd,
+            BatchCompression.Stream when bodyBytes > 0 => BatchMethod.Stream,
             _ => BatchMethod.Plain,
         };
         int packedBytes = Pack(wanted, bodyBytes, ref _packed);
@@ -58,45 +69,69 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
         return packedBytes;
     }
 
-    private int CompressAsPays(int bodyBytes, bool isMostlyWhole, out BatchMethod method)
+    private int CompressAsPays(ref Choice choice, bool isMostlyWhole, int bodyBytes, out BatchMethod method)
     {
-        // A choice made on whole pages does not hold for one of differences.
-        bool holds = _chosen != BatchMethod.Zstd || isMostlyWhole;
-        int packedBytes = _leftAsChosen-- > 0 && holds
-            ? Pack(_chosen, bodyBytes, ref _packed)
-            : Choose(bodyBytes, isMostlyWhole);
-        if (packedBytes == 0 && _chosen != BatchMethod.Plain)
-        {
-            // The stream has changed: no further batch is packed in vain.
-            _chosen = BatchMethod.Plain;
-            _leftAsChosen = BatchesAsChosen;
-        }
-
-        method = _chosen;
+        if (choice.Left == 0) return Choose(ref choice, isMostlyWhole, bodyBytes, out method);
+        choice = choice with { Left = choice.Left - 1 };
+        method = choice.Method;
+        int packedBytes = Pack(method, bodyBytes, ref _packed);
+        bool isLearning = method == BatchMethod.Stream && codecs.History!.IsLearning;
+        // Where the stream of batches has changed, no further one is packed in vain.
+        if (!Pays(packedBytes, bodyBytes) && !isLearning) choice = choice with { Method = BatchMethod.Plain };
+        if (packedBytes == 0) method = BatchMethod.Plain;
         return packedBytes;
+    }
+
+    private int Choose(ref Choice choice, bool isMostlyWhole, int bodyBytes, out BatchMethod method)
+    {
+        int packedBytes = PackAlone(isMostlyWhole, bodyBytes, out method);
+        choice = new Choice(method, BatchesAsChosen);
+        int streamBytes = isMostlyWhole && codecs.History is { IsOffered: true }
+            ? Pack(BatchMethod.Stream, bodyBytes, ref _otherPacked)
+            : 0;
+        if (streamBytes == 0) return packedBytes;
+        // It is in the history now, so it goes out so, even where another way has left less: some bytes of a sixteenth
+        // of the batches.
+        if (KeepsStream(IsQuarterLess(streamBytes, packedBytes, bodyBytes)))
+            choice = new Choice(BatchMethod.Stream, BatchesAsChosen);
+        (_packed, _otherPacked) = (_otherPacked, _packed);
+        method = BatchMethod.Stream;
+        return streamBytes;
     }
 
     // Zstandard takes two to three times as long as LZ4: it has to leave a quarter less, and is for whole pages and
     // blocks alone. Differences are small already, and there are so many of them that its time would be most of all.
-    private int Choose(int bodyBytes, bool isMostlyWhole)
+    private int PackAlone(bool isMostlyWhole, int bodyBytes, out BatchMethod method)
     {
-        _leftAsChosen = BatchesAsChosen;
         int lz4Bytes = Pack(BatchMethod.Lz4, bodyBytes, ref _packed);
         int zstdBytes = isMostlyWhole ? Pack(BatchMethod.Zstd, bodyBytes, ref _otherPacked) : 0;
-        if (zstdBytes > 0 && (lz4Bytes == 0 || zstdBytes <= lz4Bytes - (lz4Bytes / 4)))
-        {
-            (_packed, _otherPacked) = (_otherPacked, _packed);
-            _chosen = BatchMethod.Zstd;
-            return zstdBytes;
-        }
-
-        _chosen = lz4Bytes > 0 ? BatchMethod.Lz4 : BatchMethod.Plain;
-        return lz4Bytes;
+        method = lz4Bytes > 0 ? BatchMethod.Lz4 : BatchMethod.Plain;
+        if (!IsQuarterLess(zstdBytes, lz4Bytes, bodyBytes)) return lz4Bytes;
+        (_packed, _otherPacked) = (_otherPacked, _packed);
+        method = BatchMethod.Zstd;
+        return zstdBytes;
     }
+
+    // Every sixteenth batch alone fills no history in which the one after it could find much. So a history is filled
+    // before it is judged, and once more after some trials in vain: the guest may do something else by then.
+    private bool KeepsStream(bool pays)
+    {
+        BatchHistory history = codecs.History!;
+        if (!pays && !history.IsLearning && ++_vainTrials >= TrialsInVain) history.LearnAgain();
+        if (pays || history.IsLearning) _vainTrials = 0;
+        return pays || history.IsLearning;
+    }
+
+    private static bool IsQuarterLess(int strongBytes, int lightBytes, int bodyBytes) => Pays(strongBytes, bodyBytes)
+        && (lightBytes == 0 || strongBytes <= lightBytes - (lightBytes / 4));
+
+    private static bool Pays(int packedBytes, int bodyBytes) =>
+        packedBytes > 0 && packedBytes < bodyBytes - (bodyBytes / SavingDivisor);
 
     // Size of the body packed behind the header's room; 0: it does not pay, or there is no such compressor.
     private int Pack(BatchMethod wanted, int bodyBytes, ref byte[] into)
     {
+        if (wanted == BatchMethod.Stream) return PackStream(bodyBytes, ref into);
         ICompressor? compressor = wanted switch
         {
             BatchMethod.Lz4 => codecs.Lz4,
@@ -105,7 +140,22 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
         };
         int packedBytesMax = bodyBytes - (bodyBytes / SavingDivisor) - 1;
         if (compressor is null || packedBytesMax <= 0) return 0;
-        if (into.Length == 0) into = new byte[BatchLimits.PayloadBytesMax];
+        MakeRoom(ref into);
         return compressor.Compress(Body[..bodyBytes], into.AsSpan(BatchLimits.HeaderBytes, packedBytesMax));
     }
+
+    private int PackStream(int bodyBytes, ref byte[] into)
+    {
+        if (codecs.History is not { } history) return 0;
+        MakeRoom(ref into);
+        return history.Pack(Body[..bodyBytes], into.AsSpan(BatchLimits.HeaderBytes));
+    }
+
+    private static void MakeRoom(ref byte[] packed)
+    {
+        if (packed.Length == 0) packed = GC.AllocateUninitializedArray<byte>(BatchLimits.PayloadBytesMax);
+    }
+
+    // How batches go out, and how many more before the ways are tried again.
+    private readonly record struct Choice(BatchMethod Method, int Left);
 }

@@ -104,6 +104,13 @@ public sealed class BlockBatchEncoder(IContentHash hash, BatchCodecs codecs, Bat
             BodyBytes = _bodyBytes,
             WireBytes = batch.Length,
         };
+        Discard();
+        return batch;
+    }
+
+    /// <summary>Forgets the batch so far: nothing of it will be sent.</summary>
+    public void Discard()
+    {
         _lastSector = 0;
         _bodyBytes = 0;
         _rawBytes = 0;
@@ -112,7 +119,6 @@ public sealed class BlockBatchEncoder(IContentHash hash, BatchCodecs codecs, Bat
         _pageTerms = 0;
         NamesPages = false;
         Count = 0;
-        return batch;
     }
 
     // Offsets count from the end of the operation before: sequential ones cost a byte.

@@ -99,7 +99,7 @@ public sealed class PageBatchEncoder
         int count = Count;
         long rawBytes = (long)count * Sizes.Page;
         ReadOnlyMemory<byte> batch = _writer.Seal(
-            BatchKind.Pages, _bodyBytes, rawBytes, count, _contents, out ulong checksum);
+            BatchKind.Pages, _bodyBytes, _rawPages * Sizes.Page, count, _contents, out ulong checksum);
         statistics = new BatchStatistics
         {
             Checksum = checksum,
@@ -115,6 +115,9 @@ public sealed class PageBatchEncoder
         Reset();
         return batch;
     }
+
+    /// <summary>Forgets the batch so far: nothing of it will be sent.</summary>
+    public void Discard() => Reset();
 
     private void Reset()
     {

@@ -197,6 +197,7 @@ public sealed partial class ShadowSession
         _hashRequests.Clear();
         _hashesDone = 0;
         _store.Drop();
+        _store.BeginReceiving();
         (HelloOutcome outcome, string reason) = Judge(hello);
         _greeted = outcome == HelloOutcome.Accepted;
         if (_greeted)

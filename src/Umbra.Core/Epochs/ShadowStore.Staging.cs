@@ -8,6 +8,9 @@ namespace Umbra.Core.Epochs;
 /// <summary>The store's way in: batches are checked, decoded and staged, and the whole epoch is verified.</summary>
 public sealed partial class ShadowStore : IPageSink, IBlockSink
 {
+    /// <summary>A source begins: its batches may refer to what it sends from here on, and to nothing before.</summary>
+    public void BeginReceiving() => _history?.BeginReceiving();
+
     /// <summary>Stages a batch of pages of the open epoch.</summary>
     public StoreOutcome Stage(PageBatch batch)
     {

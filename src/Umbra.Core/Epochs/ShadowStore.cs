@@ -39,6 +39,7 @@ public sealed partial class ShadowStore
     private readonly IContentHash _hash;
     private readonly PageBatchDecoder _pageDecoder;
     private readonly BlockBatchDecoder _blockDecoder;
+    private readonly BatchHistory? _history;
     private readonly StagedEpoch _staged;
     private readonly MetadataFile _metadataFile;
     private readonly ArrayBufferWriter<byte> _deviceState = new();
@@ -65,11 +66,12 @@ public sealed partial class ShadowStore
     /// <param name="codecs">The pair's compressors.</param>
     /// <param name="knownGood">Epochs kept besides the newest.</param>
     public ShadowStore(IShadowMedia media, IContentHash hash, BatchCodecs codecs, int knownGood)
-        : this(media, hash, new PageBatchDecoder(hash, codecs), new BlockBatchDecoder(hash, codecs), knownGood)
-    {
-    }
+        : this(media, hash, new PageBatchDecoder(hash, codecs), new BlockBatchDecoder(hash, codecs), knownGood) =>
+        _history = codecs.History;
 
-    /// <summary>As the other one, with decoders (some MiB) that it shares with stores of the same thread.</summary>
+    /// <summary>
+    /// As the other one, with decoders (some MiB) that it shares with stores of the same thread; they have no history.
+    /// </summary>
     public ShadowStore(
         IShadowMedia media, IContentHash hash, PageBatchDecoder pageDecoder, BlockBatchDecoder blockDecoder,
         int knownGood)

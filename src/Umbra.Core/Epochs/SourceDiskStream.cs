@@ -78,7 +78,7 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
             _known[disk] = new PageSet(Blocks(disk));
         }
 
-        if (_encoder.Count > 0) _encoder.Finish(out _);
+        _encoder.Discard();
     }
 
     /// <summary>Blocks of a disk; the last one may be short.</summary>
@@ -185,7 +185,7 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
     /// </summary>
     public bool TakeBack()
     {
-        if (_encoder.Count > 0) _encoder.Finish(out _);
+        _encoder.Discard();
         _cut = _unacknowledged = -1;
         if (!Follows || _cutCompletesCopy) return false;
         _next = _acknowledged;

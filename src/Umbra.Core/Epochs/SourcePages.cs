@@ -214,7 +214,7 @@ internal sealed class SourcePages
         DropPaused();
         _cursor = 0;
         _cache.Clear();
-        if (_encoder.Count > 0) _encoder.Finish(out _);
+        _encoder.Discard();
     }
 
     private void Encode(EpochWriter writer, long page, ReadOnlySpan<byte> content)

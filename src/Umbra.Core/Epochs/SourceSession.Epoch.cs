@@ -340,6 +340,7 @@ public sealed partial class SourceSession
         if (_resyncing)
         {
             _resyncing = false;
+            _options.Codecs.History?.Offer();
             if (_blankSeed) _seedTime = now - _resyncStarted;
             _effects.Report("sync.complete", $"the shadow holds {_acknowledged}");
         }

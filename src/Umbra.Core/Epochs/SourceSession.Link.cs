@@ -27,6 +27,7 @@ public sealed partial class SourceSession
         _ackDeadline = TimeSpan.MaxValue;
         _hashRequests.Clear();
         if (_swap is { Phase: SwapPhase.FinalEpoch }) EndSwap(false, "the epochs had to begin anew", now);
+        _options.Codecs.History?.BeginSending();
         _link!.Send(new SourceHello(
             _options.Vm, _generation, _options.Session, _guest.PageCount, _guest.Disks.Geometry));
     }
@@ -192,6 +193,7 @@ public sealed partial class SourceSession
     private void Stream(TimeSpan now)
     {
         _phase = LinkPhase.Streaming;
+        if (!_resyncing) _options.Codecs.History?.Offer();
         _linkReason = "";
         _rounds = 0;
         _round = _pages.PendingCount > 0;

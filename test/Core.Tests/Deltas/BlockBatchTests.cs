@@ -177,7 +177,7 @@ public sealed class BlockBatchTests
         AddPage(0, 0, 1, data);
         byte[] batch = _encoder.Finish(out _).ToArray();
         Assert.Equal(
-            "42020000040000000E02000002FD8107ADC3083321AEF32DF9F267CC",
+            "42030000040000000E02000002FD8107ADC30833F6A61F01C06A4C87",
             Convert.ToHexString(batch.AsSpan(0, BatchLimits.HeaderBytes)));
         Assert.Equal(
             "04" + "02" + "01" + Convert.ToHexString(data) + "01" + "03" + "8010" + "02" + "00" + "04"

@@ -322,7 +322,7 @@ public sealed class PageBatchTests
         Finish(out byte[] batch);
         byte[] header = batch[..BatchLimits.HeaderBytes];
         byte[] body = batch[BatchLimits.HeaderBytes..];
-        Assert.Equal("500100000400000020100000A88E5DF612C907F80C55993BF39B6E93", Convert.ToHexString(header));
+        Assert.Equal("500200000400000020100000A88E5DF612C907F80E0BC8E7A6DFAF1B", Convert.ToHexString(header));
         Assert.Equal("08" + "01" + Convert.ToHexString(page), Convert.ToHexString(body.AsSpan(0, 2 + Sizes.Page)));
         Assert.Equal(
             "9306" + "00" + "02" + "0100000000000080" + "01" + "80" + "2222222222222222" + "3333333333333333",

@@ -69,6 +69,9 @@ internal sealed class PairRig
     /// <summary>Drops messages on their way; true: it is lost, and all after it on this connection.</summary>
     public Func<PairMessage, bool> Loses { get; set; } = _ => false;
 
+    /// <summary>Changes what a message to the shadow arrives as: nothing, another one, or several.</summary>
+    public Func<PairMessage, PairMessage[]> Alters { get; set; } = message => [message];
+
     public TimeSpan Now { get; set; } = TimeSpan.FromSeconds(100);
 
     public SourceSession NewSource(HeldMark? held = null, Generation? generation = null, TimeSpan? leaseCarried = null)
@@ -79,14 +82,17 @@ internal sealed class PairRig
             {
                 Vm = Vm, Host = new HostId("a"), Generation = generation ?? new Generation(1),
                 Session = (ulong)++_sessions, Policy = Policy, Hash = TestContentHash.Instance, Held = held,
-                LeaseCarriedUntil = leaseCarried,
+                LeaseCarriedUntil = leaseCarried, Codecs = NewCodecs(), Compression = BatchCompression.Stream,
             },
             Guest, SourceSaid, Now);
     }
 
+    // Every batch against those before it: a session that forgets to begin anew, or one time too many, is found out.
+    private static BatchCodecs NewCodecs() => new(null, null, new BatchHistory(new RememberingCompressor()));
+
     public ShadowSession NewShadow()
     {
-        ShadowStore store = new(Media, TestContentHash.Instance, BatchCodecs.None, 2);
+        ShadowStore store = new(Media, TestContentHash.Instance, NewCodecs(), 2);
         Assert.Equal(CallOutcome.Done, store.Recover());
         ShadowSaid = new ShadowSink();
         Shadow = new ShadowSession(
@@ -220,8 +226,8 @@ internal sealed class PairRig
             rig._messages.Enqueue(() =>
             {
                 if (number != rig._link) return;
-                if (toShadow) rig.Shadow.On(copy, rig.Now);
-                else rig.Source.On(copy, rig.Now);
+                if (!toShadow) rig.Source.On(copy, rig.Now);
+                foreach (PairMessage arrived in toShadow ? rig.Alters(copy) : []) rig.Shadow.On(arrived, rig.Now);
             });
         }
     }
@@ -281,6 +287,8 @@ internal sealed class ShadowSink : IShadowEffects
 
     public List<string> Closed { get; } = [];
 
+    public List<(string Kind, string Text)> Reports { get; } = [];
+
     public Func<CallOutcome> Prepares { get; set; } = () => CallOutcome.Done;
 
     public Func<CallOutcome> Loads { get; set; } = () => CallOutcome.Done;
@@ -339,9 +347,7 @@ internal sealed class ShadowSink : IShadowEffects
 
     public void ActionFinished(VmActionResult result) => Results[result.Id] = result;
 
-    public void Report(string kind, string text)
-    {
-    }
+    public void Report(string kind, string text) => Reports.Add((kind, text));
 
     public void Answer(TimeSpan now)
     {

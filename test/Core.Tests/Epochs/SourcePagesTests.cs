@@ -18,6 +18,7 @@ public sealed class SourcePagesTests : IPairLink
 
     private readonly ModelGuest _guest = new(new byte[Pages * Sizes.Page], [], Sizes.MiB);
     private readonly EpochWriter _writer = new(TestContentHash.Instance);
+    private readonly BatchHistory _history = new(new RememberingCompressor());
     private readonly SourcePages _pages;
     private EpochNumber _epoch;
     private int _batches;
@@ -25,6 +26,7 @@ public sealed class SourcePagesTests : IPairLink
     public SourcePagesTests()
     {
         var codec = new RunLengthCompressor();
+        _history.Offer();
         _pages = new SourcePages(_guest, new SourceOptions
         {
             Vm = new VmId("vm"),
@@ -33,7 +35,7 @@ public sealed class SourcePagesTests : IPairLink
             Session = 1,
             Policy = new ProtectionPolicy { ReferenceCacheBytes = Pages * Sizes.Page },
             Hash = TestContentHash.Instance,
-            Codecs = new BatchCodecs(codec, codec),
+            Codecs = new BatchCodecs(codec, codec, _history),
         });
         _pages.BeginAnew();
         _pages.SetShadowBlank();
@@ -70,6 +72,19 @@ public sealed class SourcePagesTests : IPairLink
         Epoch(1);
         Epoch(1);
         Assert.Equal(0, _writer.Pages);
+    }
+
+    [Fact]
+    public void What_is_taken_back_before_it_was_sent_is_in_no_history()
+    {
+        Epoch(1);
+        long sent = _history.SentBytes;
+        _guest.WriteWord(7, 0, 2);
+        Assert.True(_pages.Scan().Succeeded);
+        _pages.SendSome(_writer, SessionLimits.PagesPerStep);
+        _pages.TakeBack();
+        Assert.Equal(sent, _history.SentBytes);
+        Assert.InRange(sent, 1, long.MaxValue);
     }
 
     private void Epoch(ulong value)

@@ -14,14 +14,25 @@ namespace Umbra.Fuzz.Targets;
 public sealed class BlockBatchTarget : IFuzzTarget
 {
     private const int DiskBytes = 64 * 1024;
-    private static readonly BatchCodecs s_codecs = new(new RunLengthCompressor(), null);
+    private static readonly BatchCodecs s_codecs =
+        new(new RunLengthCompressor(), null, new BatchHistory(new RememberingCompressor()));
+
     private static readonly byte[][] s_pages = [new byte[Sizes.Page], [.. Enumerable.Repeat((byte)7, Sizes.Page)]];
     private readonly BlockBatchDecoder _decoder = new(TestContentHash.Instance, s_codecs);
-    private readonly BlockBatchEncoder _encoder = new(TestContentHash.Instance, s_codecs, BatchCompression.Lz4);
+    private readonly BlockBatchEncoder[] _encoders =
+    [
+        new(TestContentHash.Instance, s_codecs, BatchCompression.Lz4),
+        new(TestContentHash.Instance, s_codecs, BatchCompression.Stream),
+    ];
+
+    private BlockBatchEncoder _encoder;
+
+    public BlockBatchTarget() => _encoder = _encoders[0];
 
     public string Name => "block-batch";
 
-    public IReadOnlyList<byte[]> Seeds { get; } = [Sample(BatchCompression.None), Sample(BatchCompression.Lz4)];
+    public IReadOnlyList<byte[]> Seeds { get; } =
+        [Sample(BatchCompression.None), Sample(BatchCompression.Lz4), Sample(BatchCompression.Stream)];
 
     public void Run(ReadOnlySpan<byte> input)
     {
@@ -35,12 +46,16 @@ public sealed class BlockBatchTarget : IFuzzTarget
     private void CheckDecode(ReadOnlySpan<byte> batch)
     {
         var disks = new DiskModel(DiskBytes, 512) { Pages = s_pages };
+        s_codecs.History!.BeginReceiving();
         BatchOutcome outcome = _decoder.Decode(batch, disks.Geometry, disks.PageCount, disks);
         Invariant.Holds(disks.Operations == (outcome.IsOk ? outcome.Entries : 0), "all operations or none");
     }
 
     private void CheckRoundTrip(ReadOnlySpan<byte> script)
     {
+        s_codecs.History!.BeginReceiving();
+        s_codecs.History.BeginSending();
+        _encoder = _encoders[script.Length % _encoders.Length];
         var guest = new DiskModel(DiskBytes, DiskBytes);
         var shadow = new DiskModel(DiskBytes, DiskBytes) { Pages = s_pages };
         var log = new BlockLog(256 * 1024);
@@ -100,6 +115,7 @@ public sealed class BlockBatchTarget : IFuzzTarget
     private static byte[] Sample(BatchCompression compression)
     {
         var encoder = new BlockBatchEncoder(TestContentHash.Instance, s_codecs, compression);
+        s_codecs.History!.BeginSending();
         byte[] data = new byte[2 * BatchLimits.Sector];
         data.AsSpan(100).Fill(5);
         encoder.Add(new DiskOperation(DiskOperationKind.Write, 0, 4096, data.Length), data, 0);

@@ -1,6 +1,7 @@
 using Umbra.Core.Basics;
 using Umbra.Core.Deltas;
 using Umbra.Fuzz.Harness;
+using Umbra.Linux.Native;
 using Umbra.Testing;
 
 namespace Umbra.Fuzz.Targets;
@@ -13,7 +14,9 @@ namespace Umbra.Fuzz.Targets;
 public sealed class PageBatchTarget : IFuzzTarget
 {
     private const int PageCount = 16;
-    private static readonly BatchCodecs s_codecs = new(new RunLengthCompressor(), new RunLengthCompressor());
+    private static readonly BatchCodecs s_codecs =
+        new(new RunLengthCompressor(), new RunLengthCompressor(), new BatchHistory(new ZstdStream()));
+
     private readonly PageBatchDecoder _decoder = new(TestContentHash.Instance, s_codecs);
     private readonly PageBatchEncoder[] _encoders =
         [.. Enum.GetValues<BatchCompression>()
@@ -21,7 +24,8 @@ public sealed class PageBatchTarget : IFuzzTarget
 
     public string Name => "page-batch";
 
-    public IReadOnlyList<byte[]> Seeds { get; } = [Sample(BatchCompression.None), Sample(BatchCompression.Lz4)];
+    public IReadOnlyList<byte[]> Seeds { get; } =
+        [Sample(BatchCompression.None), Sample(BatchCompression.Lz4), Sample(BatchCompression.Stream)];
 
     public void Run(ReadOnlySpan<byte> input)
     {
@@ -33,6 +37,7 @@ public sealed class PageBatchTarget : IFuzzTarget
     private void CheckDecode(ReadOnlySpan<byte> batch)
     {
         var sink = new PageModel(PageCount);
+        s_codecs.History!.BeginReceiving();
         BatchOutcome outcome = _decoder.Decode(batch, PageCount, sink);
         Invariant.Holds(sink.Taken.Count == (outcome.IsOk ? outcome.Entries : 0), "all pages or none");
         Invariant.Holds(outcome.IsOk || (outcome.Checksum == 0 && outcome.Entries == 0));
@@ -43,6 +48,8 @@ public sealed class PageBatchTarget : IFuzzTarget
     // Two rounds of changes: the second has references.
     private void CheckRoundTrip(ReadOnlySpan<byte> script)
     {
+        s_codecs.History!.BeginReceiving();
+        s_codecs.History.BeginSending();
         var guest = new PageModel(PageCount);
         var sent = new PageModel(PageCount);
         var shadow = new PageModel(PageCount);
@@ -89,6 +96,7 @@ public sealed class PageBatchTarget : IFuzzTarget
     private static byte[] Sample(BatchCompression compression)
     {
         var encoder = new PageBatchEncoder(TestContentHash.Instance, s_codecs, compression);
+        s_codecs.History!.BeginSending();
         byte[] before = new byte[Sizes.Page];
         byte[] page = new byte[Sizes.Page];
         byte[] runs = new byte[Sizes.Page];
