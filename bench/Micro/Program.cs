@@ -50,6 +50,8 @@ internal static class Program
         using var shadow = new ShadowCases();
         cases.AddRange(shadow.All());
         cases.AddRange(new LogCases().All());
+        using var stream = new StreamCases();
+        cases.AddRange(stream.All());
         using ScanCases? scan = ScanCases.TryStart(
             arguments.Number("--scan", arguments.Quick ? 64 : 1024) * (long)Sizes.MiB);
         if (scan is not null) cases.AddRange(scan.All());

@@ -24,6 +24,8 @@ internal sealed class SampleSource
         _link = link;
         _guest = new SampleGuest(sample);
         var hash = new XxHash3();
+        var history = new BatchHistory(new ZstdStream());
+        history.Offer();
         _writer = new EpochWriter(hash);
         _pages = new SourcePages(_guest, new SourceOptions
         {
@@ -33,7 +35,7 @@ internal sealed class SampleSource
             Session = 1,
             Policy = new ProtectionPolicy { ReferenceCacheBytes = sample.Bytes },
             Hash = hash,
-            Codecs = new BatchCodecs(new Lz4Compressor(), new ZstdCompressor()),
+            Codecs = new BatchCodecs(new Lz4Compressor(), new ZstdCompressor(), history),
         });
         _pages.BeginAnew();
         _pages.SetShadowBlank();

@@ -32,7 +32,7 @@ internal sealed class ShadowCases : IPairLink, IDisposable
         var sample = new PageSample(EpochPages, changedOnly: false);
         var paths = new VmPaths(new VmId("bench"), _directory, _memory);
         paths.Create();
-        var codecs = new BatchCodecs(new Lz4Compressor(), new ZstdCompressor());
+        var codecs = new BatchCodecs(new Lz4Compressor(), new ZstdCompressor(), new BatchHistory(new ZstdStream()));
         _media = new ShadowMedia(paths, "bench");
         _store = new ShadowStore(_media, new XxHash3(), codecs, knownGood: 1);
         Require(_store.Recover());
