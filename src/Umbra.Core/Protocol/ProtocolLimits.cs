@@ -8,7 +8,7 @@ namespace Umbra.Core.Protocol;
 public static class ProtocolLimits
 {
     /// <summary>Version of the protocol; both sides of a pair must speak the same.</summary>
-    public const byte Version = 2;
+    public const byte Version = 3;
 
     /// <summary>Largest body of a frame, bytes.</summary>
     public const int BodyBytesMax = 512 * Sizes.KiB;
