@@ -23,7 +23,10 @@ public sealed record ProtectionPolicy
     /// <summary>Budget of one epoch's pause; pre-copy rounds go on until the last copy fits it.</summary>
     public TimeSpan PauseBudget { get; init; } = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Bytes of last-sent pages kept as references for deltas.</summary>
+    /// <summary>
+    /// Bytes of what was sent that are kept to send less: last-sent pages as references for deltas, and what the
+    /// compressor remembers, up to half of it.
+    /// </summary>
     public long ReferenceCacheBytes { get; init; } = 64L * Sizes.MiB;
 
     /// <summary>Disk writes kept until acknowledged; beyond it the disk is copied anew when the link is back.</summary>

@@ -19,6 +19,9 @@ public sealed class BatchHistory(IStreamCompressor compressor)
     private bool _sendingFailed;
     private string _trouble = "";
 
+    /// <summary>What each side remembers at most, bytes before compression.</summary>
+    public int HistoryBytes => compressor.HistoryBytes;
+
     /// <summary>Bytes that were compressed since the last beginning.</summary>
     public long SentBytes { get; private set; }
 
@@ -50,7 +53,7 @@ public sealed class BatchHistory(IStreamCompressor compressor)
     }
 
     /// <summary>The history is filled once more before it is judged.</summary>
-    internal void LearnAgain() => _judgedFrom = SentBytes + compressor.HistoryBytes;
+    internal void LearnAgain() => _judgedFrom = SentBytes + HistoryBytes;
 
     /// <summary>From here on nothing has come of the other side.</summary>
     public void BeginReceiving()

@@ -24,22 +24,39 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
     private byte[] _packed = [];
     private byte[] _otherPacked = [];
 
-    // What was chosen for one kind of batch does not hold for the other.
-    private Choice _ofWhole;
-    private Choice _ofDifferences;
+    // What was chosen for one make-up does not hold for another.
+    private readonly Choice[] _choices = new Choice[Enum.GetValues<Makeup>().Length];
     private int _vainTrials;
+
+    // What most of a batch's bytes are.
+    private enum Makeup
+    {
+        // Pages and blocks as they are: what an earlier one had may be anywhere in them.
+        Whole,
+
+        // Differences that are half of their pages at least: as good as new, but in place.
+        Rewritten,
+
+        // Words here and there: small already, and so many that a strong compressor's time would be most of all.
+        Differences,
+    }
 
     /// <summary>Where the body is written: <see cref="BatchLimits.BodyBytesMax"/> bytes.</summary>
     public Span<byte> Body => _plain.AsSpan(BatchLimits.HeaderBytes, BatchLimits.BodyBytesMax);
 
     /// <summary>
     /// Makes the batch out of the first <paramref name="bodyBytes"/> of <see cref="Body"/>, of which
-    /// <paramref name="wholeBytes"/> are pages and blocks as they are. It has to be sent before another one is made.
+    /// <paramref name="wholeBytes"/> are pages and blocks as they are; they stand for <paramref name="rawBytes"/> of
+    /// pages and blocks. It has to be sent before another one is made.
     /// </summary>
     public ReadOnlyMemory<byte> Seal(
-        BatchKind kind, int bodyBytes, long wholeBytes, int entries, ulong contents, out ulong checksum)
+        BatchKind kind, int bodyBytes, long wholeBytes, long rawBytes, int entries, ulong contents,
+        out ulong checksum)
     {
-        int packedBytes = TryCompress(bodyBytes, wholeBytes >= bodyBytes / 2, out BatchMethod method);
+        Makeup makeup = wholeBytes >= bodyBytes / 2 ? Makeup.Whole
+            : bodyBytes >= rawBytes / 2 ? Makeup.Rewritten
+            : Makeup.Differences;
+        int packedBytes = TryCompress(bodyBytes, makeup, out BatchMethod method);
         byte[] batch = method == BatchMethod.Plain ? _plain : _packed;
         int storedBytes = method == BatchMethod.Plain ? bodyBytes : packedBytes;
         var header = new BatchHeader(kind, method, entries, bodyBytes, contents);
@@ -49,13 +66,10 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
         return batch.AsMemory(0, BatchLimits.HeaderBytes + storedBytes);
     }
 
-    private int TryCompress(int bodyBytes, bool isMostlyWhole, out BatchMethod method)
+    private int TryCompress(int bodyBytes, Makeup makeup, out BatchMethod method)
     {
         if (compression == BatchCompression.Auto && bodyBytes > 0)
-        {
-            ref Choice choice = ref isMostlyWhole ? ref _ofWhole : ref _ofDifferences;
-            return CompressAsPays(ref choice, isMostlyWhole, bodyBytes, out method);
-        }
+            return CompressAsPays(ref _choices[(int)makeup], makeup, bodyBytes, out method);
 
         BatchMethod wanted = compression switch
         {
@@ -69,9 +83,9 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
         return packedBytes;
     }
 
-    private int CompressAsPays(ref Choice choice, bool isMostlyWhole, int bodyBytes, out BatchMethod method)
+    private int CompressAsPays(ref Choice choice, Makeup makeup, int bodyBytes, out BatchMethod method)
     {
-        if (choice.Left == 0) return Choose(ref choice, isMostlyWhole, bodyBytes, out method);
+        if (choice.Left == 0) return Choose(ref choice, makeup, bodyBytes, out method);
         choice = choice with { Left = choice.Left - 1 };
         method = choice.Method;
         int packedBytes = Pack(method, bodyBytes, ref _packed);
@@ -82,11 +96,11 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
         return packedBytes;
     }
 
-    private int Choose(ref Choice choice, bool isMostlyWhole, int bodyBytes, out BatchMethod method)
+    private int Choose(ref Choice choice, Makeup makeup, int bodyBytes, out BatchMethod method)
     {
-        int packedBytes = PackAlone(isMostlyWhole, bodyBytes, out method);
+        int packedBytes = PackAlone(makeup, bodyBytes, out method);
         choice = new Choice(method, BatchesAsChosen);
-        int streamBytes = isMostlyWhole && codecs.History is { IsOffered: true }
+        int streamBytes = makeup == Makeup.Whole && codecs.History is { IsOffered: true }
             ? Pack(BatchMethod.Stream, bodyBytes, ref _otherPacked)
             : 0;
         if (streamBytes == 0) return packedBytes;
@@ -99,12 +113,11 @@ internal sealed class BatchWriter(IContentHash hash, BatchCodecs codecs, BatchCo
         return streamBytes;
     }
 
-    // Zstandard takes two to three times as long as LZ4: it has to leave a quarter less, and is for whole pages and
-    // blocks alone. Differences are small already, and there are so many of them that its time would be most of all.
-    private int PackAlone(bool isMostlyWhole, int bodyBytes, out BatchMethod method)
+    // Zstandard takes two to three times as long as LZ4: it has to leave a quarter less.
+    private int PackAlone(Makeup makeup, int bodyBytes, out BatchMethod method)
     {
         int lz4Bytes = Pack(BatchMethod.Lz4, bodyBytes, ref _packed);
-        int zstdBytes = isMostlyWhole ? Pack(BatchMethod.Zstd, bodyBytes, ref _otherPacked) : 0;
+        int zstdBytes = makeup == Makeup.Differences ? 0 : Pack(BatchMethod.Zstd, bodyBytes, ref _otherPacked);
         method = lz4Bytes > 0 ? BatchMethod.Lz4 : BatchMethod.Plain;
         if (!IsQuarterLess(zstdBytes, lz4Bytes, bodyBytes)) return lz4Bytes;
         (_packed, _otherPacked) = (_otherPacked, _packed);

@@ -95,7 +95,7 @@ public sealed class BlockBatchEncoder(IContentHash hash, BatchCodecs codecs, Bat
     {
         ulong contents = hash.Hash(_writer.Body[.._bodyBytes]) + _pageTerms;
         ReadOnlyMemory<byte> batch = _writer.Seal(
-            BatchKind.Blocks, _bodyBytes, _dataBytes, Count, contents, out ulong checksum);
+            BatchKind.Blocks, _bodyBytes, _dataBytes, _rawBytes, Count, contents, out ulong checksum);
         statistics = new BatchStatistics
         {
             Checksum = checksum,

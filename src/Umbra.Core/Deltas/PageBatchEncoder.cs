@@ -99,7 +99,7 @@ public sealed class PageBatchEncoder
         int count = Count;
         long rawBytes = (long)count * Sizes.Page;
         ReadOnlyMemory<byte> batch = _writer.Seal(
-            BatchKind.Pages, _bodyBytes, _rawPages * Sizes.Page, count, _contents, out ulong checksum);
+            BatchKind.Pages, _bodyBytes, _rawPages * Sizes.Page, rawBytes, count, _contents, out ulong checksum);
         statistics = new BatchStatistics
         {
             Checksum = checksum,

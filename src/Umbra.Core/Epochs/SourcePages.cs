@@ -35,7 +35,7 @@ internal sealed class SourcePages
     {
         _guest = guest;
         _hash = options.Hash;
-        _cache = new ReferenceCache(guest.PageCount, options.Policy.ReferenceCacheBytes);
+        _cache = new ReferenceCache(guest.PageCount, CacheBytes(options));
         _encoder = new PageBatchEncoder(options.Hash, options.Codecs, options.Compression);
         _pending = new PageSet(guest.PageCount);
         _sent = new PageSet(guest.PageCount);
@@ -215,6 +215,13 @@ internal sealed class SourcePages
         _cursor = 0;
         _cache.Clear();
         _encoder.Discard();
+    }
+
+    // What the compressor remembers was sent as well: one limit for both, of which pages have half at least.
+    private static long CacheBytes(SourceOptions options)
+    {
+        long bytes = options.Policy.ReferenceCacheBytes;
+        return bytes - Math.Min(bytes / 2, options.Codecs.History?.HistoryBytes ?? 0);
     }
 
     private void Encode(EpochWriter writer, long page, ReadOnlySpan<byte> content)
