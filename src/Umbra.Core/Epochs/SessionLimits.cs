@@ -70,6 +70,12 @@ public static class SessionLimits
     /// </summary>
     public static readonly TimeSpan AckMax = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// The link is dead when hashes were asked for and none have come for this long: beyond any disk's reading of one
+    /// request's blocks.
+    /// </summary>
+    public static readonly TimeSpan HashesMax = TimeSpan.FromSeconds(30);
+
     /// <summary>Pages or blocks that one call of the shadow's <c>Tick</c> hashes at most.</summary>
     public const int HashesPerStep = 1024;
 

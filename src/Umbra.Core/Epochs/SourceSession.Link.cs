@@ -9,6 +9,7 @@ namespace Umbra.Core.Epochs;
 public sealed partial class SourceSession
 {
     private readonly Queue<HashRequest> _hashRequests = new();
+    private TimeSpan _hashesHeardAt;
     private bool _disksNeedCopy = true;
     private bool _mustResync = true;
     private bool _resyncing;
@@ -131,6 +132,7 @@ public sealed partial class SourceSession
         _phase = LinkPhase.Hashing;
         _hashDisk = firstDisk;
         _hashNext = 0;
+        _hashesHeardAt = now;
         TickHashing(now);
     }
 
@@ -168,6 +170,7 @@ public sealed partial class SourceSession
             return;
         }
 
+        _hashesHeardAt = now;
         if (reply.Disk < 0) _pages.SetShadowHashes(reply.First, reply.Hashes.Span);
         else _disks.SetShadowHashes(reply.Disk, reply.First, reply.Hashes.Span);
         TickHashing(now);
@@ -225,7 +228,17 @@ public sealed partial class SourceSession
             return TimeSpan.MaxValue;
         }
 
-        return Min(Beat(now), silentAt);
+        // A shadow that lives, but was greeted once more by a late repetition, has forgotten what it was asked.
+        TimeSpan unansweredAt = _phase == LinkPhase.Hashing && _hashRequests.Count > 0
+            ? _hashesHeardAt + SessionLimits.HashesMax
+            : TimeSpan.MaxValue;
+        if (now >= unansweredAt)
+        {
+            CloseLink($"no hashes for {SessionLimits.HashesMax.TotalSeconds:0} s", now);
+            return TimeSpan.MaxValue;
+        }
+
+        return Min(Min(Beat(now), silentAt), unansweredAt);
     }
 
     // When the next one is due.

@@ -45,6 +45,21 @@ public sealed class CutSeedTests
         rig.AssertShadowIsACut();
     }
 
+    [Fact]
+    public void A_shadow_that_lives_and_gives_no_hashes_loses_the_link()
+    {
+        PairRig rig = new();
+        rig.Seed();
+        rig.Disconnect();
+        rig.NewSource();
+        rig.Alters = static message => message is HashRequest ? [] : [message];
+        rig.Connect();
+        rig.Run(SessionLimits.HashesMax - TimeSpan.FromMilliseconds(100));
+        Assert.Empty(rig.SourceSaid.Closed);
+        rig.Run(TimeSpan.FromMilliseconds(200));
+        Assert.Equal("no hashes for 30 s", Assert.Single(rig.SourceSaid.Closed));
+    }
+
     private static void Fill(PairRig rig)
     {
         var random = new Random(7);
