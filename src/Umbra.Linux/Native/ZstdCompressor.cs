@@ -1,12 +1,12 @@
-using System.Runtime.InteropServices;
 using Umbra.Core.Basics;
+using static Umbra.Linux.Native.ZstdLibrary;
 
 namespace Umbra.Linux.Native;
 
 /// <summary>
 /// Zstandard frames by Debian's libzstd. One instance per thread: it owns its contexts, which are reused.
 /// </summary>
-public sealed unsafe partial class ZstdCompressor : ICompressor, IDisposable
+public sealed unsafe class ZstdCompressor : ICompressor, IDisposable
 {
     private readonly int _level;
     private void* _compress;
@@ -67,30 +67,4 @@ public sealed unsafe partial class ZstdCompressor : ICompressor, IDisposable
         if (_decompress != null) _ = ZSTD_freeDCtx(_decompress);
         _compress = _decompress = null;
     }
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial void* ZSTD_createCCtx();
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial void* ZSTD_createDCtx();
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_freeCCtx(void* context);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_freeDCtx(void* context);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_compressBound(nuint sourceBytes);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial uint ZSTD_isError(nuint code);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_compressCCtx(
-        void* context, byte* destination, nuint destinationBytes, byte* source, nuint sourceBytes, int level);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_decompressDCtx(
-        void* context, byte* destination, nuint destinationBytes, byte* source, nuint sourceBytes);
 }

@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using Umbra.Core.Basics;
+using static Umbra.Linux.Native.ZstdLibrary;
 
 namespace Umbra.Linux.Native;
 
@@ -8,7 +8,7 @@ namespace Umbra.Linux.Native;
 /// last <see cref="HistoryBytes"/> before it. One instance per thread. Its contexts, 9.3 MiB to compress and 8.5 MiB to
 /// decompress, are taken when they are first used, and kept.
 /// </summary>
-public sealed unsafe partial class ZstdStream : IStreamCompressor, IDisposable
+public sealed unsafe class ZstdStream : IStreamCompressor, IDisposable
 {
     // A write-ahead log of the usual size (4 MiB) goes round within it, beside all else that is sent. With half of it,
     // such a log left several times as much (docs/design/sync-engine.md).
@@ -140,55 +140,4 @@ public sealed unsafe partial class ZstdStream : IStreamCompressor, IDisposable
         if (_decompress != null) _ = ZSTD_freeDCtx(_decompress);
         _compress = _decompress = null;
     }
-
-    // ZSTD_inBuffer and ZSTD_outBuffer.
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Piece
-    {
-        public byte* Data;
-        public nuint Bytes;
-        public nuint At;
-    }
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial void* ZSTD_createCCtx();
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial void* ZSTD_createDCtx();
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_freeCCtx(void* context);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_freeDCtx(void* context);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_sizeof_CCtx(void* context);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_sizeof_DCtx(void* context);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_compressBound(nuint sourceBytes);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial uint ZSTD_isError(nuint code);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_CCtx_reset(void* context, int what);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_DCtx_reset(void* context, int what);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_CCtx_setParameter(void* context, int parameter, int value);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_DCtx_setParameter(void* context, int parameter, int value);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_compressStream2(void* context, Piece* output, Piece* input, int directive);
-
-    [LibraryImport(NativeLibraries.Zstd)]
-    private static partial nuint ZSTD_decompressStream(void* context, Piece* output, Piece* input);
 }
