@@ -26,8 +26,8 @@ public sealed class ToldLogs
         (_path, _complain) = (path, complain);
         Outcome<byte[]?> file = DurableFile.Read(path, BytesMax);
         if (file is not { IsOk: true, Value: { } bytes }) return;
-        foreach (var (reader, kept) in FleetJson.TryDeserialize<Dictionary<string, Kept>>(bytes, out _) ?? [])
-            if (kept?.Ids is { } ids) _positions[reader] = new LogPosition(kept.Time, ids);
+        foreach (var (reader, kept) in FleetJson.TryDeserialize<Dictionary<string, LogPosition>>(bytes, out _) ?? [])
+            if (kept is { Ids: not null }) _positions[reader] = kept;
     }
 
     /// <summary>A reader's position; null: nothing of its log was told of.</summary>
@@ -43,11 +43,8 @@ public sealed class ToldLogs
         {
             if (position.Equals(_positions.GetValueOrDefault(reader))) return;
             _positions[reader] = position;
-            var all = _positions.ToDictionary(static p => p.Key, static p => new Kept(p.Value.Time, p.Value.Ids));
-            if (DurableFile.Replace(_path, FleetJson.Serialize(all)) is { } error)
+            if (DurableFile.Replace(_path, FleetJson.Serialize(_positions)) is { } error)
                 _complain("where reading logs stopped is not kept: " + error.Message);
         }
     }
-
-    private sealed record Kept(DateTimeOffset Time, IReadOnlyList<string>? Ids);
 }
