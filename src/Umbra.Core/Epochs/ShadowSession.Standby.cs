@@ -247,7 +247,7 @@ public sealed partial class ShadowSession
         if (!standby.Succeeded && _standby == Standby.Ready)
         {
             // It will not load anything either. Another one is started, and the next swap finds that.
-            DropLoaded(standby.Detail);
+            DropStandby(standby.Detail);
             _startAgainAt = now;
             _effects.Report("standby.failed", standby.Detail);
         }
@@ -358,7 +358,7 @@ public sealed partial class ShadowSession
         _effects.LoadDeviceState(++_ticket, _end!.Epoch, _store.StagedDeviceState);
     }
 
-    private void DropLoaded(string reason)
+    private void DropStandby(string reason)
     {
         _ticket++;
         _standby = Standby.Broken;

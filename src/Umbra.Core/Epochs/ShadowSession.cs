@@ -296,7 +296,7 @@ public sealed partial class ShadowSession
         Staged(end.Epoch, outcome);
         if (!outcome.Accepted)
         {
-            if (_standby is Standby.Loading or Standby.Loaded) DropLoaded("the epoch that it has was taken back");
+            if (_standby is Standby.Loading or Standby.Loaded) DropStandby("the epoch that it has was taken back");
             if (_standby != Standby.Preparing && _store.State == StoreState.Complete) PrepareCommittedStandby();
             return;
         }
