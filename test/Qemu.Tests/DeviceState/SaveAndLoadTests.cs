@@ -20,10 +20,7 @@ public sealed class SaveAndLoadTests
     public async Task A_standby_runs_on_from_the_state_of_the_paused_primary()
     {
         await using var vms = new TestVm();
-        QemuVm primary = await vms.Start("a");
-        DeviceStateSaver saver = await vms.Saver(primary);
-        RunControl.Pause(primary.Monitor, TestVm.Deadline);
-        DeviceStateBlob blob = Save(saver);
+        (QemuVm primary, _, DeviceStateBlob blob) = await PausedAndSaved(vms);
         QemuVm standby = await Standby(vms, TestVm.Small);
         string registers = await Registers(primary);
 
@@ -78,10 +75,7 @@ public sealed class SaveAndLoadTests
     public async Task A_state_for_other_devices_is_refused_and_the_standby_says_why()
     {
         await using var vms = new TestVm();
-        QemuVm primary = await vms.Start("a");
-        DeviceStateSaver saver = await vms.Saver(primary);
-        RunControl.Pause(primary.Monitor, TestVm.Deadline);
-        DeviceStateBlob blob = Save(saver);
+        (_, _, DeviceStateBlob blob) = await PausedAndSaved(vms);
         QemuVm standby = await Standby(vms, TestVm.Small with { Disks = [] });
 
         QmpOutcome<QmpNothing> loaded = Load(vms, standby, blob);
@@ -95,10 +89,7 @@ public sealed class SaveAndLoadTests
     public async Task A_hot_plugged_disk_fails_the_state_it_shows_in_and_the_next_loads_into_a_standby_that_has_it()
     {
         await using var vms = new TestVm();
-        QemuVm primary = await vms.Start("a");
-        DeviceStateSaver saver = await vms.Saver(primary);
-        RunControl.Pause(primary.Monitor, TestVm.Deadline);
-        DeviceStateBlob before = Save(saver);
+        (QemuVm primary, DeviceStateSaver saver, DeviceStateBlob before) = await PausedAndSaved(vms);
         saver.SendPrefix = false;
         RunControl.Resume(primary.Monitor, TestVm.Deadline);
         VmDefinition running = PciLayout.Assign(TestVm.Small)!;
@@ -134,10 +125,7 @@ public sealed class SaveAndLoadTests
     public async Task A_standby_that_has_the_prefix_answers_takes_ram_and_loads_the_sections_that_come_later()
     {
         await using var vms = new TestVm();
-        QemuVm primary = await vms.Start("a");
-        DeviceStateSaver saver = await vms.Saver(primary);
-        RunControl.Pause(primary.Monitor, TestVm.Deadline);
-        DeviceStateBlob first = Save(saver);
+        (QemuVm primary, DeviceStateSaver saver, DeviceStateBlob first) = await PausedAndSaved(vms);
         RunControl.Resume(primary.Monitor, TestVm.Deadline);
         QemuVm standby = await Standby(vms, TestVm.Small);
         using DeviceStateLoader loader = Begin(vms, standby, first);
@@ -159,10 +147,7 @@ public sealed class SaveAndLoadTests
     public async Task A_standby_whose_state_ends_after_the_prefix_ends_itself()
     {
         await using var vms = new TestVm();
-        QemuVm primary = await vms.Start("a");
-        DeviceStateSaver saver = await vms.Saver(primary);
-        RunControl.Pause(primary.Monitor, TestVm.Deadline);
-        DeviceStateBlob blob = Save(saver);
+        (_, _, DeviceStateBlob blob) = await PausedAndSaved(vms);
         QemuVm standby = await Standby(vms, TestVm.Small);
 
         Begin(vms, standby, blob).Dispose();
@@ -174,10 +159,7 @@ public sealed class SaveAndLoadTests
     public async Task A_state_that_is_cut_short_is_refused()
     {
         await using var vms = new TestVm();
-        QemuVm primary = await vms.Start("a");
-        DeviceStateSaver saver = await vms.Saver(primary);
-        RunControl.Pause(primary.Monitor, TestVm.Deadline);
-        DeviceStateBlob blob = Save(saver);
+        (_, _, DeviceStateBlob blob) = await PausedAndSaved(vms);
         QemuVm standby = await Standby(vms, TestVm.Small);
 
         using DeviceStateLoader loader = Begin(vms, standby, blob);
@@ -277,6 +259,15 @@ public sealed class SaveAndLoadTests
 
     private static string Median(IEnumerable<double> values) =>
         values.OrderBy(v => v).ElementAt(values.Count() / 2).ToString("0.00");
+
+    private static async Task<(QemuVm Primary, DeviceStateSaver Saver, DeviceStateBlob Blob)> PausedAndSaved(
+        TestVm vms)
+    {
+        QemuVm primary = await vms.Start("a");
+        DeviceStateSaver saver = await vms.Saver(primary);
+        RunControl.Pause(primary.Monitor, TestVm.Deadline);
+        return (primary, saver, Save(saver));
+    }
 
     private static DeviceStateBlob Save(DeviceStateSaver saver)
     {
