@@ -109,10 +109,12 @@ public sealed class NbdServer : IDisposable
                 continue;
             }
 
+            // Before it can be shut down from elsewhere: no stream is to be had of a socket that was.
+            var stream = new NetworkStream(client, ownsSocket: true);
             if (TryAdmit(client))
-                new Thread(() => Serve(client)) { IsBackground = true, Name = "nbd client" }.Start();
+                new Thread(() => Serve(client, stream)) { IsBackground = true, Name = "nbd client" }.Start();
             else
-                client.Dispose();
+                stream.Dispose();
         }
     }
 
@@ -121,12 +123,12 @@ public sealed class NbdServer : IDisposable
         lock (_gate) return !_isDisposed && _clients.Count < NbdLimits.ConnectionsMax && _clients.Add(client);
     }
 
-    private void Serve(Socket client)
+    private void Serve(Socket client, NetworkStream owned)
     {
+        using NetworkStream stream = owned;
         int patienceMilliseconds = (int)NbdLimits.PeerPatience.TotalMilliseconds;
         client.ReceiveTimeout = patienceMilliseconds;
         client.SendTimeout = patienceMilliseconds;
-        using var stream = new NetworkStream(client, ownsSocket: true);
         var conversation = new NbdConversation(Exports, stream);
         conversation.Entered += () => client.ReceiveTimeout = Timeout.Infinite;
         NbdEnd end = conversation.Run();

@@ -39,6 +39,25 @@ public sealed class NbdServerTests : IDisposable
     }
 
     [Fact]
+    public async Task Connections_that_are_closed_as_they_come_harm_nobody()
+    {
+        const int rounds = 300;
+        for (int i = 0; i < rounds; i++)
+        {
+            var client = new NbdClient(_path);
+            _server.DisconnectAll();
+            client.Dispose();
+        }
+
+        for (int i = 0; i < rounds; i++)
+        {
+            NbdEnd end = await _ends.Reader.ReadAsync(TestContext.Current.CancellationToken)
+                .AsTask().WaitAsync(s_patience, TestContext.Current.CancellationToken);
+            Assert.Equal(NbdEndKind.Gone, end.Kind);
+        }
+    }
+
+    [Fact]
     public void Go_describes_the_export_and_enters_it()
     {
         using NbdClient client = NbdClient.Greeted(_path);
