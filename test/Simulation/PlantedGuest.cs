@@ -20,7 +20,7 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
 
     public ISourceDisks Disks =>
         bug is PlantedBug.UnacknowledgedForgotten or PlantedBug.UnacknowledgedPagesForgotten
-            or PlantedBug.WaitingWritesLeftOut ? this : guest.Disks;
+            or PlantedBug.WaitingWritesLeftOut or PlantedBug.OwedForgotten ? this : guest.Disks;
 
     public CallOutcome TakeDirty(PageSet into)
     {
@@ -91,6 +91,8 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
 
     double ISourceDisks.Progress => guest.Disks.Progress;
 
+    long ISourceDisks.First => guest.Disks.First;
+
     long ISourceDisks.End => guest.Disks.End;
 
     long ISourceDisks.ReplacedBytes => guest.Disks.ReplacedBytes;
@@ -125,4 +127,16 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
     }
 
     void ISourceDisks.Release(long number) => guest.Disks.Release(number);
+
+    long ISourceDisks.OwedBytes => guest.Disks.OwedBytes;
+
+    CallOutcome ISourceDisks.CatchUp() => guest.Disks.CatchUp();
+
+    CallOutcome ISourceDisks.ReadOwed() => guest.Disks.ReadOwed();
+
+    void ISourceDisks.Forgo(long number)
+    {
+        if (bug == PlantedBug.OwedForgotten) guest.Disks.Release(number);
+        else guest.Disks.Forgo(number);
+    }
 }

@@ -54,6 +54,9 @@ public enum PlantedBug
     /// <summary>Disk operations of an epoch that was not acknowledged are forgotten at a reconnect.</summary>
     UnacknowledgedForgotten,
 
+    /// <summary>What a log that catches up has given out is never owed again, acknowledged or not.</summary>
+    OwedForgotten,
+
     /// <summary>A cut ends with the disk operation that was read last: what waits to be sent is left out.</summary>
     WaitingWritesLeftOut,
 

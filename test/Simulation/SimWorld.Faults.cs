@@ -96,7 +96,7 @@ internal sealed partial class SimWorld
     public void Race(SimHost host, string call)
     {
         if (host.Runs && call is "TakeDirty" or "TakenDirty" or "CopyPages" or "CopiedPage" or "Pause" or "Stop"
-            or "Resumed" or "TakeDeviceState")
+            or "Resumed" or "TakeDeviceState" or "Disks.ReadOwed" or "Disks.OwedRead")
         {
             if (host.Runs && Random.OneIn(3)) Write(host.Guest!);
         }
@@ -280,7 +280,8 @@ internal sealed partial class SimWorld
         In(Random.Between(50, 2500), Controller.Restart);
     }
 
-    private void CrashHost(SimHost host)
+    /// <summary>A host's power is lost for a while, once in a run at most.</summary>
+    public void CrashHost(SimHost host)
     {
         if (_hostCrashed) return;
         _hostCrashed = true;

@@ -267,7 +267,7 @@ internal sealed partial class SimWorld
 
     private ModelGuest NewGuest(SimHost host, IEnumerable<string> disks) => new(
         host.Media.Memory, [.. disks.Select(id => KeyValuePair.Create(id, host.Media.Disks[id]))],
-        Random.OneIn(6) ? 100_000 : Sizes.MiB);
+        Random.OneIn(3) ? 90_000 + Random.Below(60_000) : Sizes.MiB);
 
     private void Advance(Func<bool> done)
     {

@@ -35,6 +35,7 @@ public sealed class SimulationTests
     [InlineData(PlantedBug.LeaseCheckedTooEarly)]
     [InlineData(PlantedBug.UnacknowledgedPagesForgotten)]
     [InlineData(PlantedBug.UnacknowledgedForgotten)]
+    [InlineData(PlantedBug.OwedForgotten)]
     [InlineData(PlantedBug.WaitingWritesLeftOut)]
     [InlineData(PlantedBug.HeldForgotten)]
     [InlineData(PlantedBug.KeeperNotAsked)]

@@ -6,6 +6,7 @@ using Umbra.Agent.Vms;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
+using Umbra.Core.Policy;
 using Umbra.Core.Protocol;
 using Umbra.Linux;
 using Umbra.Linux.Machine;
@@ -73,11 +74,12 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         {
             Vm = paths.Vm,
             Disks = [.. assignment.Vm.Disks.Select(d =>
-                new MirroredDisk(new DiskGeometry(d.Id, d.Bytes), vm.DiskNode(d.Id)))],
+                new MirroredDisk(new DiskGeometry(d.Id, d.Bytes), vm.DiskNode(d.Id), vm.RawImage(d.Id)))],
             Monitor = _monitor,
             Brake = vm.Qemu.Brake,
             Server = _nbd,
-            LogBytesMax = assignment.Policy.DiskLogBytes,
+            // A policy of an earlier release may allow less.
+            LogBytesMax = Math.Max(assignment.Policy.DiskLogBytes, PolicyRules.DiskLogBytesMin),
             MayRun = () => !IsLeaseOver,
         });
         Configuration = FleetJson.Serialize(assignment.Vm);

@@ -108,6 +108,10 @@ internal sealed class PrimaryVm : IAsyncDisposable
         return [.. disks.Select(d => new ComparedDisk(d.Id, files.Disks[d.Id].Path, d.Bytes))];
     }
 
+    /// <summary>Where a disk can be read from outside QEMU; empty when it is not raw.</summary>
+    public string RawImage(string disk) =>
+        Files.Disks[disk] is { Format: "raw" } image ? image.Path : "";
+
     /// <summary>The block node that a disk's device reads and writes.</summary>
     public string DiskNode(string disk) =>
         Record.Foreign?.DiskNodes.GetValueOrDefault(disk) ?? QemuNames.DiskNode(disk);

@@ -29,7 +29,10 @@ public sealed record ProtectionPolicy
     /// </summary>
     public long ReferenceCacheBytes { get; init; } = 64L * Sizes.MiB;
 
-    /// <summary>Disk writes kept until acknowledged; beyond it the disk is copied anew when the link is back.</summary>
+    /// <summary>
+    /// Disk writes kept until acknowledged; beyond it only their places are, and what is there is read again when the
+    /// link is back.
+    /// </summary>
     public long DiskLogBytes { get; init; } = 64L * Sizes.MiB;
 
     /// <summary>Verified epochs that the shadow can be rolled back to, besides the newest.</summary>

@@ -6,7 +6,8 @@ namespace Umbra.Core.Deltas;
 /// <summary>
 /// Log of what one VM did to its disks and the shadow does not hold yet. Operations are numbered in order; a reader may
 /// read any that is not released, as often as it likes, so that a lost connection costs nothing. Bounded: over its
-/// limit it forgets everything and says so, and the disks have to be copied anew. Not thread-safe: the shell locks.
+/// limit it forgets what was written, says so, and remembers where, so that this can be read from the disks. Not
+/// thread-safe: the shell locks.
 /// </summary>
 /// <remarks>
 /// Data lies in chunks that are used again. An operation that nobody has read yet and that is not sealed by a cut may
@@ -14,7 +15,7 @@ namespace Umbra.Core.Deltas;
 /// that has its range, wherever that stands, provided nothing logged after it touches the range. So what is replayed up
 /// to a cut gives the same disks as every write by itself; between two cuts the order is nobody's to see.
 /// </remarks>
-public sealed class BlockLog
+public sealed partial class BlockLog
 {
     /// <summary>Size of the pieces that data is kept in, and the most that one write in the log has, bytes.</summary>
     public const int ChunkBytes = 256 * Sizes.KiB;
@@ -57,7 +58,8 @@ public sealed class BlockLog
     public long End { get; private set; }
 
     /// <summary>
-    /// Whether the limit was exceeded: the log is empty and takes nothing until <see cref="Restart"/>.
+    /// Whether the limit was exceeded: the log is empty and takes nothing until <see cref="CatchUp"/> or
+    /// <see cref="Restart"/>.
     /// </summary>
     public bool Overflowed { get; private set; }
 
@@ -70,35 +72,23 @@ public sealed class BlockLog
     public bool TryWrite(int disk, long offset, ReadOnlySpan<byte> data)
     {
         Invariant.Holds(offset >= 0 && offset % BatchLimits.Sector == 0 && data.Length % BatchLimits.Sector == 0);
-        if (Overflowed) return false;
-        // What a waiting write has goes there; what lies between such blocks is logged anew, piece by piece.
-        int anew = 0;
-        while (anew < data.Length)
-        {
-            int inBlock = LastTouches.BlockBytes - (int)((offset + anew) % LastTouches.BlockBytes);
-            int piece = Math.Min(inBlock, data.Length - anew);
-            bool replaced = TryReplace(disk, offset + anew, data.Slice(anew, piece));
-            if (!replaced)
-            {
-                anew += piece;
-                continue;
-            }
-
-            ReplacedBytes += piece;
-            if (!TryAppend(disk, offset, data[..anew])) return false;
-            offset += anew + piece;
-            data = data[(anew + piece)..];
-            anew = 0;
-        }
-
-        return TryAppend(disk, offset, data);
+        if (IsOwed(disk, offset, data.Length)) return !Overflowed;
+        if (TryLog(disk, offset, data)) return true;
+        Owe(disk, offset, data.Length);
+        return !Overflowed;
     }
 
     /// <summary>Logs a range that reads as zeros from now on; false when the log has overflowed.</summary>
     public bool TryZero(int disk, long offset, long length)
     {
         Invariant.Holds(offset >= 0 && length > 0 && (offset | length) % BatchLimits.Sector == 0);
-        if (Overflowed || !TryReserve(0)) return false;
+        if (IsOwed(disk, offset, length)) return !Overflowed;
+        if (!TryReserve(0))
+        {
+            Owe(disk, offset, length);
+            return !Overflowed;
+        }
+
         if (!TryExtend(DiskOperationKind.Zero, disk, offset, length))
             Append(new DiskOperation(DiskOperationKind.Zero, disk, offset, length), null, 0);
         _touches.Note(disk, offset, length, End - 1);
@@ -108,8 +98,11 @@ public sealed class BlockLog
     /// <summary>
     /// Ends what was logged so far: it will not change any more. The number after its last operation.
     /// </summary>
+    /// <remarks>It is whole where nothing is owed.</remarks>
     public long Cut()
     {
+        Invariant.Holds(OwedBytes == 0, "nothing is missing before a cut");
+        _catchesUp = false;
         _frozenEnd = End;
         return End;
     }
@@ -153,20 +146,55 @@ public sealed class BlockLog
     {
         Invariant.Holds(number <= End, "only what was logged is released");
         while (First < number) DropFirst();
+        if (_inDoubt is null || _catchesUp) return;
+        _inDoubt = null;
+        if (!Overflowed) _owed = null;
     }
 
     /// <summary>Forgets everything, an overflow too. Numbers go on.</summary>
-    public void Restart()
+    /// <param name="diskBytes">
+    /// Sizes of the disks, where an overflow shall remember what was written; else, or where one has more than
+    /// <see cref="OwedBlocks.DiskBytesMax"/>, it remembers nothing.
+    /// </param>
+    public void Restart(params IReadOnlyList<long> diskBytes)
     {
         Forget();
+        ForgetOwed();
         Overflowed = false;
+        _diskBytes = diskBytes.All(static bytes => bytes <= OwedBlocks.DiskBytesMax) ? diskBytes : [];
+    }
+
+    private bool TryLog(int disk, long offset, ReadOnlySpan<byte> data)
+    {
+        // What a waiting write has goes there; what lies between such blocks is logged anew, piece by piece.
+        int anew = 0;
+        while (anew < data.Length)
+        {
+            int inBlock = LastTouches.BlockBytes - (int)((offset + anew) % LastTouches.BlockBytes);
+            int piece = Math.Min(inBlock, data.Length - anew);
+            bool replaced = TryReplace(disk, offset + anew, data.Slice(anew, piece));
+            if (!replaced)
+            {
+                anew += piece;
+                continue;
+            }
+
+            ReplacedBytes += piece;
+            if (!TryAppend(disk, offset, data[..anew])) return false;
+            offset += anew + piece;
+            data = data[(anew + piece)..];
+            anew = 0;
+        }
+
+        return TryAppend(disk, offset, data);
     }
 
     private bool TryReserve(int dataBytes)
     {
         if (Bytes + dataBytes + OperationBytes <= BytesMax) return true;
+        OweHeld();
         Forget();
-        Overflowed = true;
+        Overflowed = !_catchesUp;
         return false;
     }
 

@@ -5,16 +5,21 @@ namespace Umbra.Core.Epochs;
 /// <summary>How the mirroring of a VM's disks stands.</summary>
 public enum DiskMirrorState
 {
-    /// <summary>
-    /// There is no complete log: never started, failed, or its limit was exceeded. The session restarts it.
-    /// </summary>
+    /// <summary>There is no complete log: never started, or failed. The session restarts it.</summary>
     Broken = 0,
 
-    /// <summary>The full copy is under way; it runs through the log between the guest's own writes.</summary>
+    /// <summary>
+    /// A copy is under way: in full, through the log between the guest's own writes, or of what is owed.
+    /// </summary>
     Copying = 1,
 
     /// <summary>Every disk's copy is complete: the log, applied to the end, gives what the guest sees.</summary>
     Ready = 2,
+
+    /// <summary>
+    /// The log's limit was exceeded. It knows where the guest wrote, and the session has it catch up.
+    /// </summary>
+    Owing = 3,
 }
 
 /// <summary>What a logged disk operation does.</summary>
@@ -63,10 +68,9 @@ public interface ISourceDisks
 
     /// <summary>
     /// Number of the oldest operation that is held: after <see cref="Restart"/>, of the first one since. The mirror may
-    /// have logged more by the time the restart returns, so <see cref="End"/> is no place to begin at; it is the same
-    /// only where nothing is logged meanwhile.
+    /// have logged more by the time the restart returns, so <see cref="End"/> is no place to begin at.
     /// </summary>
-    long First => End;
+    long First { get; }
 
     /// <summary>
     /// Bytes of writes that took the place of others which nobody had read yet, since the disks were mirrored first.
@@ -97,6 +101,24 @@ public interface ISourceDisks
     /// </summary>
     CallOutcome Cut(out long end);
 
-    /// <summary>Operations below <paramref name="number"/> will not be read again.</summary>
+    /// <summary>Operations below <paramref name="number"/> will not be read again: the shadow has them.</summary>
     void Release(long number);
+
+    /// <summary>Bytes of the disks that <see cref="ReadOwed"/> has to read before a cut can be made.</summary>
+    long OwedBytes { get; }
+
+    /// <summary>
+    /// After the log's limit was exceeded, or when its reader has to begin anew while it catches up: owes all that was
+    /// logged and not released since, and logs again, from <see cref="First"/> on. Not of a broken log.
+    /// </summary>
+    CallOutcome CatchUp();
+
+    /// <summary>Reads a piece of what is owed into the log, unless the guest writes to it meanwhile.</summary>
+    CallOutcome ReadOwed();
+
+    /// <summary>
+    /// While it catches up: operations below <paramref name="number"/> were sent. The log need not hold them, and owes
+    /// them again should <see cref="CatchUp"/> come before <see cref="Release"/>.
+    /// </summary>
+    void Forgo(long number);
 }

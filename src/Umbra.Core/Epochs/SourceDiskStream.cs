@@ -7,7 +7,8 @@ namespace Umbra.Core.Epochs;
 
 /// <summary>
 /// The source's view of the disks: how far the log was sent, up to where it belongs to the epoch that was cut, and,
-/// while the disks are copied in full, the hashes of the shadow's blocks, so that only differing ones travel.
+/// while the disks are copied in full, the hashes of the shadow's blocks, so that only differing ones travel. A log
+/// that was over its limit catches up: what it owes is read from the disks and sent, and no hash is asked for.
 /// </summary>
 internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, SourceOptions options)
 {
@@ -24,12 +25,15 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
     private long _cut = -1;
     private long _unacknowledged = -1;
     private bool _cutCompletesCopy;
+    private bool _catchesUp;
+    private bool _reachesBack;
 
     /// <summary>The disks as they were when the shadow was told about them.</summary>
     public IReadOnlyList<DiskGeometry> Geometry { get; private set; } = [];
 
     /// <summary>
-    /// Whether the log since the shadow's epoch is all that has to be sent; false during a full copy.
+    /// Whether the log since the shadow's epoch is all that has to be sent; false during a copy, in full or of what is
+    /// owed.
     /// </summary>
     public bool Follows { get; private set; }
 
@@ -39,17 +43,30 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
     /// <summary>Whether a cut can be made.</summary>
     public bool IsReady => disks.State == DiskMirrorState.Ready;
 
-    /// <summary>Whether the log broke: the disks must be copied anew.</summary>
-    public bool IsBroken => disks.State == DiskMirrorState.Broken;
+    /// <summary>
+    /// Whether the log does not tell all any more: it has to catch up, or the disks to be copied anew.
+    /// </summary>
+    public bool IsBroken => disks.State is DiskMirrorState.Broken or DiskMirrorState.Owing;
+
+    /// <summary>
+    /// Whether the log knows of everything that the shadow's epoch lacks, so that <see cref="CatchUp"/> will do.
+    /// </summary>
+    public bool CanCatchUp => _reachesBack && disks.State != DiskMirrorState.Broken;
 
     /// <summary>Why, for people.</summary>
     public string Detail => disks.Detail;
 
-    /// <summary>Part of the full copy that is done; 1 when none is under way.</summary>
+    /// <summary>Part of the copy that is done; 1 when none is under way.</summary>
     public double Progress => Follows ? 1 : disks.Progress;
 
     /// <summary>Operations logged and not sent yet, those of the next epoch left out.</summary>
     public long Left => Math.Max(0, Limit - _next);
+
+    /// <summary>Whether there is something to send: logged, or to be read first.</summary>
+    public bool HasMore => Left > 0 || (_catchesUp && disks.OwedBytes > 0);
+
+    /// <summary>Bytes of the disks that are to be read and sent yet.</summary>
+    public long OwedBytes => disks.OwedBytes;
 
     /// <summary>What the log holds of what is not sent yet, bytes.</summary>
     public long WaitingBytes => disks.BytesFrom(_next);
@@ -68,7 +85,7 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
         Geometry = [.. disks.Geometry];
         long dataBytes = Math.Min(DiskOperation.DataBytesMax, Geometry.Select(d => d.Bytes).DefaultIfEmpty().Max());
         if (_data.Length < dataBytes) _data = GC.AllocateUninitializedArray<byte>((int)dataBytes);
-        Follows = false;
+        Follows = _catchesUp = _reachesBack = false;
         _cut = _unacknowledged = -1;
         _hashes = new ulong[Geometry.Count][];
         _known = new PageSet[Geometry.Count];
@@ -108,27 +125,39 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
         return outcome;
     }
 
+    /// <summary>Has the log owe what it forgot, and what was sent of it without being acknowledged.</summary>
+    public CallOutcome CatchUp()
+    {
+        Invariant.Holds(CanCatchUp, "a log that knows what the shadow lacks");
+        CallOutcome outcome = disks.CatchUp();
+        if (!outcome.Succeeded) return outcome;
+        Follows = false;
+        _catchesUp = true;
+        _next = _acknowledged = disks.First;
+        return outcome;
+    }
+
     /// <summary>
     /// Sends operations of the log, until about <paramref name="bytesMax"/> have gone; false when the log broke.
     /// </summary>
     public bool SendSome(EpochWriter writer, long bytesMax)
     {
         // What a block may name is sent before it, and changes no more before it is.
-        if (Follows) pages.Flush(writer);
-        long bytes = 0;
-        while (Left > 0 && bytes < bytesMax)
+        if (Follows || _catchesUp) pages.Flush(writer);
+        for (long bytes = 0; bytes < bytesMax && TryNext(out DiskOperation operation, out bool isBroken);)
         {
-            if (!disks.TryRead(_next, _data, out DiskOperation operation)) return false;
+            if (isBroken) return false;
             bytes += operation.Kind == DiskOperationKind.Write ? operation.Length : BatchLimits.Sector;
-            if (Follows) AddNaming(writer, operation);
+            if (Follows || _catchesUp) AddNaming(writer, operation);
             else AddDiffering(writer, operation);
             _next++;
         }
 
         if (_encoder.NamesPages) Flush(writer);
 
-        // A full copy is not kept: after a lost link it begins anew, from hashes.
-        if (!Follows) disks.Release(_next);
+        // A copy is not kept: after a lost link it begins anew, a full one from hashes.
+        if (_catchesUp) disks.Forgo(_next);
+        else if (!Follows) disks.Release(_next);
         return true;
     }
 
@@ -161,7 +190,9 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
         _cut = -1;
 
         // What follows on a complete copy is the guest's writes alone.
-        if (_cutCompletesCopy) Follows = true;
+        if (!_cutCompletesCopy) return;
+        Follows = true;
+        _catchesUp = false;
     }
 
     /// <summary>The shadow has what was cut.</summary>
@@ -177,11 +208,12 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
         }
 
         disks.Release(_acknowledged);
+        _reachesBack = true;
     }
 
     /// <summary>
-    /// What was sent since the shadow's epoch is lost. False when the log does not hold it any more (a full copy was
-    /// under way): the disks must be copied anew.
+    /// What was sent since the shadow's epoch is lost. False when the log does not hold it any more (a copy was under
+    /// way): it has to catch up, or the disks to be copied anew.
     /// </summary>
     public bool TakeBack()
     {
@@ -190,6 +222,34 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
         if (!Follows || _cutCompletesCopy) return false;
         _next = _acknowledged;
         return true;
+    }
+
+    // The next operation; false where there is none. While it catches up the log may forget what it has not given out,
+    // and owes it then; and what it owes is read once nothing else is left.
+    private bool TryNext(out DiskOperation operation, out bool isBroken)
+    {
+        operation = default;
+        isBroken = false;
+        while (HasMore)
+        {
+            if (_catchesUp) _next = Math.Max(_next, disks.First);
+            if (Left > 0 && disks.TryRead(_next, _data, out operation)) return true;
+            isBroken = IsBroken || !_catchesUp;
+            if (!isBroken && Left == 0) isBroken = !ReadOwed();
+            if (isBroken) return true;
+        }
+
+        return false;
+    }
+
+    private bool ReadOwed()
+    {
+        // Room for the piece: a log that is over its limit would owe all of it again.
+        disks.Forgo(_next);
+        if (disks.ReadOwed().Succeeded) return true;
+        // Only hashes help then.
+        _reachesBack = false;
+        return false;
     }
 
     // A block with the bytes of a page that the shadow has, as the guest's cache of its disk, is sent as that page.

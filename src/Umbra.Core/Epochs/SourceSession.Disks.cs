@@ -15,7 +15,7 @@ public sealed partial class SourceSession
     {
         get
         {
-            if (_disks.Left == 0) return 0;
+            if (!_disks.HasMore) return 0;
             bool mayWait = _disks.Follows && !_resyncing && _swap is null && _policy.ThresholdLowBytes == 0;
             return mayWait ? _diskPatience.Surplus(_disks.WaitingBytes) : SessionLimits.DiskBytesPerStep;
         }
@@ -25,7 +25,7 @@ public sealed partial class SourceSession
     {
         OpenEpoch();
         if (!_disks.SendSome(_writer, Math.Min(due, StepBytes(SessionLimits.DiskBytesPerStep)))) SendHello(now);
-        else if (_disks.Left == 0) _disks.Flush(_writer);
+        else if (!_disks.HasMore) _disks.Flush(_writer);
         return now;
     }
 

@@ -77,13 +77,21 @@ public sealed partial class SourceSession
             return;
         }
 
-        _effects.Report("sync.resync", "the disks are compared by hashes: " + DiskTrouble());
+        string trouble = _disks.Detail.Length > 0 ? _disks.Detail : "their log does not reach back";
+        bool catchesUp = !_disksNeedCopy && _disks.CanCatchUp && _disks.CatchUp().Succeeded;
+        _effects.Report("sync.resync", catchesUp
+            ? $"{_disks.OwedBytes} bytes of the disks are read again: {trouble}"
+            : "the disks are compared by hashes: " + trouble);
         BeginResync(now, blank: false);
+        if (catchesUp)
+        {
+            BeginCopy(now);
+            return;
+        }
+
         _disks.BeginAnew();
         BeginHashing(firstDisk: 0, now);
     }
-
-    private string DiskTrouble() => _disks.Detail.Length > 0 ? _disks.Detail : "their log does not reach back";
 
     private void Resync(ShadowHello hello, TimeSpan now)
     {
@@ -187,6 +195,11 @@ public sealed partial class SourceSession
             return;
         }
 
+        BeginCopy(now);
+    }
+
+    private void BeginCopy(TimeSpan now)
+    {
         _disksNeedCopy = false;
         _mustResync = false;
         _resyncPending = Math.Max(1, _pages.PendingCount);

@@ -24,6 +24,12 @@ public static class PolicyRules
     /// <summary>Longest lease.</summary>
     public static readonly TimeSpan LeaseMax = TimeSpan.FromHours(1);
 
+    /// <summary>
+    /// Smallest log of disk writes that a full copy can be held back in time for. A good one holds several seconds of
+    /// writes.
+    /// </summary>
+    public const long DiskLogBytesMin = 16L * Sizes.MiB;
+
     /// <summary>Most verified epochs kept besides the newest.</summary>
     public const int KnownGoodEpochsMax = 16;
 
@@ -39,7 +45,7 @@ public static class PolicyRules
         CheckTime(errors, "the lease", policy.Lease, LeaseMin, LeaseMax);
         CheckBytes(errors, "the lower threshold", policy.ThresholdLowBytes, 0);
         CheckBytes(errors, "the reference cache", policy.ReferenceCacheBytes, 0);
-        CheckBytes(errors, "the disk log", policy.DiskLogBytes, Sizes.MiB);
+        CheckBytes(errors, "the disk log", policy.DiskLogBytes, DiskLogBytesMin);
         CheckBytes(errors, "the resync rate", policy.ResyncBytesPerSecond, 0);
         if (policy.KnownGoodEpochs is < 0 or > KnownGoodEpochsMax)
             errors.Add($"known good epochs must be 0 to {KnownGoodEpochsMax}, not {policy.KnownGoodEpochs}");

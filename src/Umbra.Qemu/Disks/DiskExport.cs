@@ -27,7 +27,8 @@ public sealed class DiskExport(int disk, long bytes, DiskLog log) : INbdExport
     public NbdError Read(long offset, Span<byte> into) => NbdError.Io;
 
     /// <summary>
-    /// Logs a write. A log that is over its limit drops it and says so itself; the guest knows nothing of it.
+    /// Logs a write. A log that is over its limit keeps only its place and says so itself; the guest knows nothing of
+    /// it.
     /// </summary>
     public NbdError Write(long offset, ReadOnlySpan<byte> data)
     {

@@ -78,10 +78,17 @@ public sealed class DiskLog(long bytesMax)
         lock (_gate) return _log.TryZero(disk, offset, length);
     }
 
-    /// <summary>Ends what was logged so far; the number after its last operation.</summary>
-    public long Cut()
+    /// <summary>
+    /// Ends what was logged so far, with the number after its last operation; false when something is missing.
+    /// </summary>
+    public bool TryCut(out long end)
     {
-        lock (_gate) return _log.Cut();
+        lock (_gate)
+        {
+            bool isWhole = !_log.Overflowed && _log.OwedBytes == 0;
+            end = isWhole ? _log.Cut() : 0;
+            return isWhole;
+        }
     }
 
     /// <summary>Reads an operation below <see cref="End"/>; false when the log does not hold it any more.</summary>
@@ -97,8 +104,57 @@ public sealed class DiskLog(long bytesMax)
     }
 
     /// <summary>Forgets everything, an overflow too. Numbers go on.</summary>
-    public void Restart()
+    /// <param name="diskBytes">As <see cref="BlockLog.Restart"/>.</param>
+    public void Restart(params IReadOnlyList<long> diskBytes)
     {
-        lock (_gate) _log.Restart();
+        lock (_gate) _log.Restart(diskBytes);
+    }
+
+    /// <summary>Whether what an overflow makes it forget can be read from the disks.</summary>
+    public bool CanCatchUp
+    {
+        get
+        {
+            lock (_gate) return _log.CanCatchUp;
+        }
+    }
+
+    /// <summary>Bytes of the disks that have to be read before a cut is whole.</summary>
+    public long OwedBytes
+    {
+        get
+        {
+            lock (_gate) return _log.OwedBytes;
+        }
+    }
+
+    /// <summary>Owes all that was not released, and logs again.</summary>
+    public void CatchUp()
+    {
+        lock (_gate) _log.CatchUp();
+    }
+
+    /// <summary>Takes a piece of what is owed; false when nothing is.</summary>
+    public bool TryTakeOwed(int bytesMax, out int disk, out long offset, out int length)
+    {
+        lock (_gate) return _log.TryTakeOwed(bytesMax, out disk, out offset, out length);
+    }
+
+    /// <summary>Logs what was read of the piece taken last, but for blocks that were written to since.</summary>
+    public void PutOwed(ReadOnlySpan<byte> data)
+    {
+        lock (_gate) _log.PutOwed(data);
+    }
+
+    /// <summary>The piece taken last was not read.</summary>
+    public void DropTaken()
+    {
+        lock (_gate) _log.DropTaken();
+    }
+
+    /// <summary>Drops operations that were sent and are not acknowledged yet.</summary>
+    public void Forgo(long number)
+    {
+        lock (_gate) _log.Forgo(number);
     }
 }

@@ -23,8 +23,6 @@ public static class MirrorLimits
     /// <summary>A quick command about jobs and nodes is answered within this.</summary>
     public static readonly TimeSpan CommandDeadline = TimeSpan.FromSeconds(1);
 
-    /// <summary>
-    /// Smallest log that a full copy can be held back in time for. A good one holds several seconds of writes.
-    /// </summary>
-    public const long LogBytesMin = 16L * Sizes.MiB;
+    /// <summary>What is read of a disk at once while the log catches up: a millisecond or a few.</summary>
+    public const int OwedBytesMax = Sizes.MiB;
 }

@@ -1,11 +1,15 @@
 using Umbra.Core.Protocol;
+using Umbra.Linux;
+using Umbra.Linux.Files;
 using Umbra.Qemu.Qmp;
 
 namespace Umbra.Qemu.Disks;
 
 /// <summary>A disk of <see cref="MirroredDisks"/> with what belongs to the present run of its mirror.</summary>
-internal sealed class Mirrored(int number, MirroredDisk disk, QmpSession monitor)
+internal sealed class Mirrored(int number, MirroredDisk disk, QmpSession monitor) : IDisposable
 {
+    private DiskFile? _image;
+
     public int Number => number;
 
     public DiskGeometry Geometry => disk.Geometry;
@@ -18,10 +22,31 @@ internal sealed class Mirrored(int number, MirroredDisk disk, QmpSession monitor
 
     public bool IsHeld { get; set; }
 
+    public bool HasImage => disk.Image.Length > 0;
+
+    /// <summary>Reads what the guest wrote last there, and QEMU has answered.</summary>
+    public SystemError? ReadImage(long offset, Span<byte> into)
+    {
+        if (_image is null)
+        {
+            Outcome<DiskFile> opened = DiskFile.Open(disk.Image, writable: false);
+            if (!opened.IsOk) return opened.Error;
+            _image = opened.Value;
+        }
+
+        return _image.Read(offset, into);
+    }
+
     public void Offer(DiskExport export, string name)
     {
         Export = export;
         ExportName = name;
         IsHeld = false;
+    }
+
+    public void Dispose()
+    {
+        _image?.Dispose();
+        Mirror.Dispose();
     }
 }

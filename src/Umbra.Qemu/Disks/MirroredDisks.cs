@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
+using Umbra.Core.Policy;
 using Umbra.Core.Protocol;
 using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
@@ -10,7 +11,10 @@ namespace Umbra.Qemu.Disks;
 /// <summary>One disk to be mirrored.</summary>
 /// <param name="Geometry">Its id and size.</param>
 /// <param name="SourceNode">Block node that its device reads and writes.</param>
-public sealed record MirroredDisk(DiskGeometry Geometry, string SourceNode);
+/// <param name="Image">
+/// Its raw image, which what the log forgets is read from; empty where it cannot be read from outside QEMU.
+/// </param>
+public sealed record MirroredDisk(DiskGeometry Geometry, string SourceNode, string Image);
 
 /// <summary>What <see cref="MirroredDisks"/> works with.</summary>
 public sealed record MirroredDisksOptions
@@ -31,8 +35,8 @@ public sealed record MirroredDisksOptions
     public required NbdServer Server { get; init; }
 
     /// <summary>
-    /// Limit of the log, bytes; at least <see cref="MirrorLimits.LogBytesMin"/>. Over it the disks have to be copied
-    /// anew.
+    /// Limit of the log, bytes; at least <see cref="PolicyRules.DiskLogBytesMin"/>. Over it what it forgets has to be
+    /// read from the disks, or the disks to be copied anew.
     /// </summary>
     public required long LogBytesMax { get; init; }
 
@@ -67,11 +71,13 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     private bool _isProven;
     private bool _isConfirmed;
     private QmpCall<IReadOnlyList<BlockJobInfo>>? _asked;
+    private byte[] _piece = [];
+    private long _owedAtFirst;
 
     /// <summary>Disks that are not mirrored yet: <see cref="Restart"/> begins.</summary>
     public MirroredDisks(MirroredDisksOptions options)
     {
-        Invariant.Holds(options.LogBytesMax >= MirrorLimits.LogBytesMin);
+        Invariant.Holds(options.LogBytesMax >= PolicyRules.DiskLogBytesMin);
         _options = options;
         _log = new DiskLog(options.LogBytesMax);
         _disks = [.. options.Disks.Select((d, i) => new Mirrored(i, d, options.Monitor))];
@@ -100,7 +106,8 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     {
         get
         {
-            if (_disks.All(d => d.Mirror.State == MirrorState.Ready)) return 1;
+            if (_disks.All(d => d.Mirror.State == MirrorState.Ready))
+                return Math.Max(0, 1 - ((double)_log.OwedBytes / Math.Max(1, _owedAtFirst)));
             QmpOutcome<IReadOnlyList<BlockJobInfo>> jobs = QueryJobs();
             if (!jobs.IsOk) return 0;
             BlockJobInfo?[] ours = [.. _disks.Select(d => d.Mirror.JobIn(jobs.Value))];
@@ -132,7 +139,8 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
         {
             CallOutcome ended = EndMirrors();
             if (!ended.Succeeded) return ended;
-            _log.Restart();
+            bool canCatchUp = _disks.All(d => d.HasImage);
+            _log.Restart(canCatchUp ? [.. Geometry.Select(d => d.Bytes)] : []);
             _braked = "";
             _attempt++;
             foreach (Mirrored disk in _disks)
@@ -180,8 +188,9 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
             return CallOutcome.Failed(why);
         _isProven = true;
         if (Judge(out string detail) != DiskMirrorState.Ready) return CallOutcome.Failed(detail);
-        end = _log.Cut();
-        return CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start));
+        return _log.TryCut(out end)
+            ? CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start))
+            : CallOutcome.Failed(OverLimit);
     }
 
     /// <summary>Sends the question that <see cref="Confirm"/> takes the answer of, where there is one to ask.</summary>
@@ -205,6 +214,36 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
 
     /// <inheritdoc/>
     public void Release(long number) => _log.Release(number);
+
+    /// <inheritdoc/>
+    public long OwedBytes => _log.OwedBytes;
+
+    /// <inheritdoc/>
+    public CallOutcome CatchUp()
+    {
+        _log.CatchUp();
+        _owedAtFirst = _log.OwedBytes;
+        return CallOutcome.Done;
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome ReadOwed()
+    {
+        if (!_log.TryTakeOwed(MirrorLimits.OwedBytesMax, out int disk, out long offset, out int length))
+            return CallOutcome.Done;
+        if (_piece.Length < length) _piece = GC.AllocateUninitializedArray<byte>(length);
+        if (_disks[disk].ReadImage(offset, _piece.AsSpan(0, length)) is { } error)
+        {
+            _log.DropTaken();
+            return CallOutcome.Failed(error.Message);
+        }
+
+        _log.PutOwed(_piece.AsSpan(0, length));
+        return CallOutcome.Done;
+    }
+
+    /// <inheritdoc/>
+    public void Forgo(long number) => _log.Forgo(number);
 
     /// <summary>
     /// Stops the VM's vCPUs and drains its disks. Where that hangs on the server the brake is pulled, and the mirrors
@@ -238,7 +277,7 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
             {
                 disk.Export?.Retire();
                 Withdraw(disk);
-                disk.Mirror.Dispose();
+                disk.Dispose();
             }
         }
     }
@@ -317,12 +356,6 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
     {
         detail = _braked;
         if (detail.Length > 0) return DiskMirrorState.Broken;
-        if (_log.Overflowed)
-        {
-            detail = $"the log of disk writes exceeded its limit of {_log.BytesMax} bytes";
-            return DiskMirrorState.Broken;
-        }
-
         bool isReady = true;
         foreach (Mirrored disk in _disks)
         {
@@ -333,8 +366,14 @@ public sealed class MirroredDisks : ISourceDisks, IDisposable
             return DiskMirrorState.Broken;
         }
 
-        return isReady ? DiskMirrorState.Ready : DiskMirrorState.Copying;
+        if (!_log.Overflowed)
+            return isReady && _log.OwedBytes == 0 ? DiskMirrorState.Ready : DiskMirrorState.Copying;
+        // What a full copy had logged is not known any more once it was sent.
+        detail = OverLimit;
+        return isReady && _log.CanCatchUp ? DiskMirrorState.Owing : DiskMirrorState.Broken;
     }
+
+    private string OverLimit => $"the log of disk writes exceeded its limit of {_log.BytesMax} bytes";
 
     private QmpOutcome<QmpNothing> StopBare() =>
         MirrorBrake.Stop(_options.Monitor, _options.Brake, _disks.Length, NoteBrake);

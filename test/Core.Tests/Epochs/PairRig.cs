@@ -27,14 +27,14 @@ internal sealed class PairRig
     private int _sessions;
     private int _link;
 
-    public PairRig(ProtectionPolicy? policy = null)
+    public PairRig(ProtectionPolicy? policy = null, long diskLogBytes = Sizes.MiB)
     {
         Policy = policy ?? new ProtectionPolicy { Interval = TimeSpan.FromMilliseconds(100) };
         Disks = new SortedDictionary<string, ModelDisk>(StringComparer.Ordinal)
         {
             ["disk0"] = new ModelDisk(3 * Sizes.Block), ["disk1"] = new ModelDisk(8192),
         };
-        Guest = new ModelGuest(new byte[Pages * Sizes.Page], Disks, Sizes.MiB)
+        Guest = new ModelGuest(new byte[Pages * Sizes.Page], Disks, diskLogBytes)
         {
             NextCut = () => _cuts++,
             Configuration = ModelGuest.ConfigurationOf(1, Disks.Keys),

@@ -57,7 +57,7 @@ public sealed class RulesTests
         Assert.Contains("below the interval", Only(policy with { IntervalMax = TimeSpan.FromMilliseconds(500) }));
         Assert.Contains("lease", Only(policy with { Lease = TimeSpan.Zero }));
         Assert.Contains("pause budget", Only(policy with { PauseBudget = TimeSpan.Zero }));
-        Assert.Contains("disk log", Only(policy with { DiskLogBytes = 1 }));
+        Assert.Contains("disk log", Only(policy with { DiskLogBytes = PolicyRules.DiskLogBytesMin - 1 }));
         Assert.Contains("known good", Only(policy with { KnownGoodEpochs = 99 }));
         Assert.Contains("resync rate", Only(policy with { ResyncBytesPerSecond = -1 }));
     }

@@ -32,6 +32,9 @@ internal sealed class MirrorBed : IAsyncDisposable
 
     public NbdServer Server { get; }
 
+    /// <summary>Whether the disk's image can be read from outside QEMU.</summary>
+    public bool IsReadable { get; init; } = true;
+
     /// <summary>Whether the VM may run, as its lease would say.</summary>
     public bool MayRun { get; set; } = true;
 
@@ -59,7 +62,11 @@ internal sealed class MirrorBed : IAsyncDisposable
     public MirroredDisks Mirror() => new(new MirroredDisksOptions
     {
         Vm = Definition.Name,
-        Disks = [new MirroredDisk(new DiskGeometry("d0", DiskBytes), QemuNames.DiskNode("d0"))],
+        Disks =
+        [
+            new MirroredDisk(
+                new DiskGeometry("d0", DiskBytes), QemuNames.DiskNode("d0"), IsReadable ? ImagePath : ""),
+        ],
         Monitor = Vm.Monitor,
         Brake = Vm.Brake,
         Server = Server,
@@ -111,9 +118,33 @@ internal sealed class MirrorBed : IAsyncDisposable
     public void Apply()
     {
         long end = Disks.End;
-        if (Disks.State != DiskMirrorState.Broken) LogReplay.Apply(Disks.TryRead, _applied, end, Shadow);
+        bool isWhole = Disks.State is DiskMirrorState.Copying or DiskMirrorState.Ready;
+        if (isWhole) LogReplay.Apply(Disks.TryRead, _applied, end, Shadow);
         _applied = end;
         Disks.Release(end);
+    }
+
+    /// <summary>
+    /// Has a log that was over its limit read and apply what it owes; <paramref name="between"/> is called before each
+    /// piece. How many bytes were read.
+    /// </summary>
+    public async Task<long> CatchUp(Func<Task> between)
+    {
+        CallOutcome outcome = Disks.CatchUp();
+        _applied = Disks.First;
+        long owed = Disks.OwedBytes;
+        while (outcome.Succeeded && Disks.OwedBytes > 0)
+        {
+            await between();
+            outcome = Disks.ReadOwed();
+            long end = Disks.End;
+            LogReplay.Apply(Disks.TryRead, Math.Max(_applied, Disks.First), end, Shadow);
+            _applied = end;
+            Disks.Forgo(end);
+        }
+
+        Assert.True(outcome.Succeeded, outcome.Detail);
+        return owed;
     }
 
     /// <summary>A barrier: stops the guest, cuts, applies and compares the shadow with the image.</summary>

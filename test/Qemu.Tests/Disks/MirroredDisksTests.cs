@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
+using Umbra.Core.Policy;
 using Umbra.Qemu.Disks;
 using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
@@ -156,14 +157,34 @@ public sealed class MirroredDisksTests
     }
 
     [Fact]
-    public async Task A_log_over_its_limit_harms_no_write_and_a_restart_heals()
+    public async Task A_log_over_its_limit_harms_no_write_and_reads_what_it_owes()
     {
-        await using var bed = new MirrorBed(logBytes: MirrorLimits.LogBytesMin);
-        await bed.Start(new byte[MirrorBed.DiskBytes]);
+        await using var bed = new MirrorBed(logBytes: PolicyRules.DiskLogBytesMin);
+        await bed.Start(RandomDisk());
         await bed.RestartAndCopy();
         for (int i = 0; i < 20; i++) Assert.True(await bed.GuestIo($"write -P {i + 1} {i}M 1M") < s_stallMax);
-        Assert.Equal(DiskMirrorState.Broken, bed.Disks.State);
+        Assert.Equal(DiskMirrorState.Owing, bed.Disks.State);
         Assert.Contains("limit", bed.Disks.Detail, StringComparison.Ordinal);
+        await bed.GuestIo("write -P 77 22M 64k");
+        Assert.False(bed.Disks.Cut(out _).Succeeded);
+        int round = 0;
+        // The guest writes on: to blocks that are read already, and to others.
+        long owed = await bed.CatchUp(() => bed.GuestIo($"write -P {100 + round} {round++ % 24}M 4k"));
+        Assert.Equal((20 * Sizes.MiB) + (64 * Sizes.KiB), owed);
+        Assert.True(round > 20, $"{round} pieces");
+        await bed.CutAndCompare();
+        await bed.GuestIo("write -P 5 3M 64k");
+        await bed.CutAndCompare();
+    }
+
+    [Fact]
+    public async Task A_disk_that_cannot_be_read_from_outside_is_copied_anew_once_its_log_is_over_its_limit()
+    {
+        await using var bed = new MirrorBed(logBytes: PolicyRules.DiskLogBytesMin) { IsReadable = false };
+        await bed.Start(new byte[MirrorBed.DiskBytes]);
+        await bed.RestartAndCopy();
+        for (int i = 0; i < 20; i++) await bed.GuestIo($"write -P {i + 1} {i}M 1M");
+        Assert.Equal(DiskMirrorState.Broken, bed.Disks.State);
         await bed.RestartAndCopy();
         await bed.CutAndCompare();
     }
@@ -171,7 +192,7 @@ public sealed class MirroredDisksTests
     [Fact]
     public async Task A_copy_that_fills_the_log_is_held_back_until_it_is_read()
     {
-        await using var bed = new MirrorBed(logBytes: MirrorLimits.LogBytesMin);
+        await using var bed = new MirrorBed(logBytes: PolicyRules.DiskLogBytesMin);
         await bed.Start(RandomDisk());
         bed.Restart();
         await MirrorBed.Until(() => JobOf(bed) is { Paused: true }, "the copy is held back");
@@ -203,7 +224,7 @@ public sealed class MirroredDisksTests
     [Fact]
     public async Task A_cut_while_the_copy_is_under_way_is_refused()
     {
-        await using var bed = new MirrorBed(logBytes: MirrorLimits.LogBytesMin);
+        await using var bed = new MirrorBed(logBytes: PolicyRules.DiskLogBytesMin);
         await bed.Start(RandomDisk());
         bed.Restart();
         CallOutcome cut = bed.Disks.Cut(out _);

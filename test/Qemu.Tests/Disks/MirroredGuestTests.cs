@@ -21,7 +21,7 @@ public sealed class MirroredGuestTests
         await using var host = new TestVm();
         (QemuVm vm, HostPaths paths) = await Boot(host);
         using NbdServer server = NbdServer.Start(Path.Combine(host.Directory, "nbd"));
-        using MirroredDisks disks = Mirror(vm, server);
+        using MirroredDisks disks = Mirror(vm, paths, server);
         byte[] shadow = new byte[DiskBytes];
         await CopyAndCut(disks, vm, paths, shadow, cuts: 20);
         long written = await WritesOf(vm);
@@ -38,7 +38,7 @@ public sealed class MirroredGuestTests
         await using var host = new TestVm();
         (QemuVm vm, HostPaths paths) = await Boot(host);
         using NbdServer server = NbdServer.Start(Path.Combine(host.Directory, "nbd"));
-        using MirroredDisks disks = Mirror(vm, server);
+        using MirroredDisks disks = Mirror(vm, paths, server);
         byte[] shadow = new byte[DiskBytes];
         CancellationToken cancel = TestContext.Current.CancellationToken;
         for (int i = 0; i < 12; i++)
@@ -67,7 +67,7 @@ public sealed class MirroredGuestTests
         await using var host = new TestVm();
         (QemuVm vm, HostPaths paths) = await Boot(host);
         using NbdServer server = NbdServer.Start(Path.Combine(host.Directory, "nbd"));
-        using MirroredDisks disks = Mirror(vm, server);
+        using MirroredDisks disks = Mirror(vm, paths, server);
         for (int i = 0; i < 40; i++)
         {
             CallOutcome restarted = disks.Restart();
@@ -93,10 +93,10 @@ public sealed class MirroredGuestTests
         return (vm, paths);
     }
 
-    private static MirroredDisks Mirror(QemuVm vm, NbdServer server) => new(new MirroredDisksOptions
+    private static MirroredDisks Mirror(QemuVm vm, HostPaths paths, NbdServer server) => new(new MirroredDisksOptions
     {
         Vm = TestVm.Small.Name,
-        Disks = [new MirroredDisk(new DiskGeometry("d0", DiskBytes), QemuNames.DiskNode("d0"))],
+        Disks = [new MirroredDisk(new DiskGeometry("d0", DiskBytes), QemuNames.DiskNode("d0"), paths.Disks["d0"].Path)],
         Monitor = vm.Monitor,
         Brake = vm.Brake,
         Server = server,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
+using Umbra.Core.Policy;
 using Umbra.Lab;
 using Umbra.Testing;
 using Xunit;
@@ -52,6 +53,9 @@ public sealed class FaultBed : IAsyncDisposable
 
     /// <summary>How often a fault is made in a long run.</summary>
     public const int CountMax = 20;
+
+    /// <summary>What of its disk the guest writes to: more than the host's log of the writes may have.</summary>
+    public const long GuestLogBytes = 24L * Sizes.MiB;
 
     /// <summary>How often it is made in this run.</summary>
     public static int Count(int quick) => IsLong ? CountMax : quick;
@@ -198,11 +202,14 @@ public sealed class FaultBed : IAsyncDisposable
     {
         _lab = await FleetLab.CreateAsync(new LabOptions { Hosts = 3, StateBytes = static _ => StateBytes });
         _fleet = await Lab.StartFleetAsync(Patience);
-        VmDefinition definition = GuestImage.Build().Define(Name);
+        VmDefinition definition = GuestImage.Build().Define(Name, workload: $"umbra.disk={GuestLogBytes / Sizes.MiB}M");
         await Fleet.CreateVmAsync(new CreateVmRequest
         {
             Definition = definition with { MemoryBytes = MemoryBytes },
-            Policy = new ProtectionPolicy { Interval = TimeSpan.FromMilliseconds(100) },
+            Policy = new ProtectionPolicy
+            {
+                Interval = TimeSpan.FromMilliseconds(100), DiskLogBytes = PolicyRules.DiskLogBytesMin,
+            },
         });
         _client = await GuestClient.ConnectAsync(Lab.ClientDoor, GuestImage.AddressDefault, Patience);
         Console = new GuestConsole(Lab.ClientDoor, GuestImage.AddressDefault);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Lab;
@@ -57,6 +58,36 @@ public sealed class ShadowTroubleTests(FaultBed bed)
         shadow.AcceptFrom(primary.Address);
         await bed.HealedAsync();
         bed.EndFault();
+        await bed.EndAsync(GapMax);
+    }
+
+    [Fact]
+    public async Task What_the_disk_log_cannot_hold_while_the_link_is_cut_is_read_again_once_it_is_back()
+    {
+        await bed.BeginAsync();
+        bed.BeginFault();
+        long before = (await bed.Fleet.EventsAsync(0)).Events[^1].Number;
+        LabHost shadow = await bed.ShadowAsync();
+        shadow.CutManagement();
+        await bed.WaitAsync("to be degraded", vm => vm.Protection is not ProtectionState.Protected);
+        // All that it writes to, once: more than the host's log of the disk's writes may have.
+        await bed.Console.SendAsync("rate ram 0");
+        await bed.Console.SendAsync("rate disk max");
+        GuestStatus now, first = await bed.Console.StatusAsync();
+        do now = await bed.Console.StatusAsync();
+        while (now.Ops - first.Ops < FaultBed.GuestLogBytes / Sizes.Page);
+        await bed.Console.SendAsync("rate disk 50");
+        await bed.Console.SendAsync("rate ram 2000");
+        shadow.HealManagement();
+        long back = Stopwatch.GetTimestamp();
+        await bed.HealedAsync();
+        FaultBed.Say($"protected {Stopwatch.GetElapsedTime(back).TotalSeconds:0.0} s after the link was back");
+        bed.EndFault();
+        string[] said = [.. (await bed.Fleet.EventsAsync(before)).Events
+            .Where(e => e.Kind == "sync.resync").Select(e => e.Text)];
+        FaultBed.Say(string.Join('\n', said));
+        Assert.Contains(said, text => text.Contains("bytes of the disks are read again", StringComparison.Ordinal));
+        Assert.DoesNotContain(said, text => text.Contains("hashes", StringComparison.Ordinal));
         await bed.EndAsync(GapMax);
     }
 

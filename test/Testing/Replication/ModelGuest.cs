@@ -222,6 +222,8 @@ public sealed class ModelGuest : ISourceGuest
 /// <summary>A model guest's disks: its writes go to the disk and, while mirrored, into the real log.</summary>
 public sealed class ModelSourceDisks : ISourceDisks
 {
+    private const int ReadBytesMax = 16 * Sizes.KiB;
+
     private readonly ModelGuest _guest;
     private readonly BlockLog _log;
     private List<KeyValuePair<string, ModelDisk>> _disks;
@@ -243,13 +245,26 @@ public sealed class ModelSourceDisks : ISourceDisks
         [.. _disks.Select(d => new DiskGeometry(d.Key, d.Value.Content.Length))];
 
     /// <inheritdoc/>
-    public DiskMirrorState State { get; private set; }
+    public DiskMirrorState State
+    {
+        get => field == DiskMirrorState.Ready && !_log.Overflowed && _log.OwedBytes > 0
+            ? DiskMirrorState.Copying : field;
+        private set;
+    }
 
     /// <inheritdoc/>
-    public string Detail => State == DiskMirrorState.Broken ? "the log broke" : "";
+    public string Detail => State switch
+    {
+        DiskMirrorState.Broken => "the log broke",
+        DiskMirrorState.Owing => "the log was over its limit",
+        _ => "",
+    };
 
     /// <inheritdoc/>
     public double Progress => State == DiskMirrorState.Ready ? 1 : (double)_copyDisk / Math.Max(1, _disks.Count);
+
+    /// <inheritdoc/>
+    public long First => _log.First;
 
     /// <inheritdoc/>
     public long End => _log.End;
@@ -291,7 +306,7 @@ public sealed class ModelSourceDisks : ISourceDisks
     /// <summary>The mirror's own copy goes on by one piece, if one is under way.</summary>
     public void CopyStep(int pieceBytes)
     {
-        if (State != DiskMirrorState.Copying) return;
+        if (State != DiskMirrorState.Copying || _log.OwedBytes > 0) return;
         if (_copyDisk < _disks.Count)
         {
             byte[] content = _disks[_copyDisk].Value.Content;
@@ -314,7 +329,7 @@ public sealed class ModelSourceDisks : ISourceDisks
     public CallOutcome Restart()
     {
         if (_guest.Intercept("Disks.Restart") is { } failure) return failure;
-        _log.Restart();
+        _log.Restart([.. _disks.Select(d => (long)d.Value.Content.Length)]);
         _copyDisk = 0;
         _copyAt = 0;
         State = _disks.Count == 0 ? DiskMirrorState.Ready : DiskMirrorState.Copying;
@@ -345,9 +360,38 @@ public sealed class ModelSourceDisks : ISourceDisks
         if (State != DiskMirrorState.Broken) _log.Release(number);
     }
 
+    /// <inheritdoc/>
+    public long OwedBytes => _log.OwedBytes;
+
+    /// <inheritdoc/>
+    public CallOutcome CatchUp()
+    {
+        Invariant.Holds(State != DiskMirrorState.Broken, "a log that knows what it owes");
+        if (_guest.Intercept("Disks.CatchUp") is { } failure) return failure;
+        _log.CatchUp();
+        State = DiskMirrorState.Ready;
+        return CallOutcome.Done;
+    }
+
+    /// <inheritdoc/>
+    public CallOutcome ReadOwed()
+    {
+        if (!_log.TryTakeOwed(ReadBytesMax, out int disk, out long offset, out int length)) return CallOutcome.Done;
+        CallOutcome? failure = _guest.Intercept("Disks.ReadOwed");
+        byte[] piece = _disks[disk].Value.Content.AsSpan((int)offset, length).ToArray();
+        failure ??= _guest.Intercept("Disks.OwedRead");
+        if (failure is null) _log.PutOwed(piece);
+        else _log.DropTaken();
+        return failure ?? CallOutcome.Done;
+    }
+
+    /// <inheritdoc/>
+    public void Forgo(long number) => _log.Forgo(number);
+
     private void Log(bool taken)
     {
-        // A log that was never started, or has overflowed, makes the mirror useless until it is restarted.
-        if (State is DiskMirrorState.Copying or DiskMirrorState.Ready && !taken) State = DiskMirrorState.Broken;
+        // A log that was never started, or overflows in a full copy, makes the mirror useless until it is restarted.
+        if (taken || State is not (DiskMirrorState.Copying or DiskMirrorState.Ready)) return;
+        State = State == DiskMirrorState.Ready && _log.CanCatchUp ? DiskMirrorState.Owing : DiskMirrorState.Broken;
     }
 }
