@@ -67,9 +67,12 @@ internal sealed class DriftKeeper : IKpiSink
     /// <summary>What the primary's agent is to know, so that it syncs as often as that asks for.</summary>
     public DriftNotice Notice(Generation generation)
     {
-        Suspicion found = SuspicionRule.Weigh(Status(), DriftSide.Primary, [], DateTimeOffset.UtcNow);
+        DriftStatus status = Status();
+        Suspicion found = SuspicionRule.Weigh(status, DriftSide.Primary, [], DateTimeOffset.UtcNow);
+        KpiDrift? hint = SuspicionRule.HintAtPrimary(status);
         uint weight = (uint)Math.Min(found.Weight * 1000, DriftNotice.WeightMax);
-        return new DriftNotice(generation, weight, found.Hint, found.Explanation);
+        string why = found.Explanation.Length > 0 ? found.Explanation : hint?.Explanation ?? "";
+        return new DriftNotice(generation, weight, found.Hint || hint is not null, why);
     }
 
     private void Work()
