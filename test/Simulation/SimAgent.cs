@@ -71,11 +71,13 @@ internal sealed partial class SimAgent : ISourceEffects, IShadowEffects
         _world.In(_world.Random.Between(100, 900), () => _world.Restart(_host));
     }
 
-    /// <summary>A call of the agent into the outside; it may die there.</summary>
+    /// <summary>A call of the agent into the outside; it may die there, its host with it perhaps.</summary>
     public void MayCrash(string call)
     {
         if (_ended) throw new ModelCrashException(call + " after its end");
-        if (_world.Faulty && _world.Random.OneIn(SimWorld.CrashOneIn)) throw new ModelCrashException(call);
+        if (!_world.Faulty || !_world.Random.OneIn(SimWorld.CrashOneIn)) return;
+        if (_world.Random.OneIn(3)) _world.CrashHost(_host);
+        throw new ModelCrashException(call);
     }
 
     /// <summary>The process stands still for a while.</summary>
@@ -191,7 +193,6 @@ internal sealed partial class SimAgent : ISourceEffects, IShadowEffects
         MayCrash("Run");
         Assignment before = _host.Part!;
         // The record goes first: an agent that dies right after the VM began to run must be found running it.
-        _host.Tried = generation;
         _host.BecomeOwner(generation);
         MayCrash("Owner");
         bool fails = Stalls("Run") is not null || _world.GuestTrouble();

@@ -96,9 +96,6 @@ internal sealed class SimHost(SimWorld world, string name)
     /// <summary>Newest generation that the shadow here has consented to refuse.</summary>
     public Generation Refused { get; set; }
 
-    /// <summary>Newest generation under which the standby here was let run, did it or not; for checks.</summary>
-    public Generation Tried { get; set; }
-
     public void SetRunDeadline(TimeSpan? deadline)
     {
         RunDeadline = deadline;
@@ -193,6 +190,5 @@ internal sealed class SimHost(SimWorld world, string name)
         CommittedCut = -1;
         CheckedChanges = -1;
         Refused = default;
-        Tried = default;
     }
 }

@@ -129,15 +129,15 @@ internal sealed partial class SimWorld
 
     // All hosts are gone that had it: the guest died, and there was no complete shadow at that time. A winner that ran
     // it and died before its first epoch leaves the copy before the swap at most, which is a person's to choose. So
-    // does one that was let run, did not, and lost its memory then: only this world knows that it did not.
+    // does one that marked its disks as run and lost its memory then: only this world knows whether the VM ever ran.
     private bool IsLost() =>
         !_hosts.Any(h => h.Guest is { Alive: true } && !(h.Agent?.Source is { IsYielded: true } && HasTriedInVain()))
         && _hosts.All(h => h.Role != VmRole.Shadow
             || (h.Agent?.Shadow is { } shadow && shadow.Store.Committed == EpochNumber.None));
 
     private bool HasTriedInVain() => Primary.Guest is { Alive: false }
-        || (Primary is { Guest: null, Agent.Shadow.Store.State: StoreState.Incomplete }
-            && Primary.Tried == Controller.Vm.Ownership.Generation);
+        || (Primary is { Guest: null, Agent.Shadow.Store: { State: StoreState.Incomplete } store }
+            && store.Promised == Controller.Vm.Ownership.Generation);
 
     private string Pending() => string.Join("; ", _hosts.Select(h =>
         $"{h.Name}: {h.Role} {h.Part?.Generation}, guest "
