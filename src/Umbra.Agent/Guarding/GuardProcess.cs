@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Umbra.Core.Basics;
 using Umbra.Linux;
 using Umbra.Linux.Machine;
+using Umbra.Linux.Memory;
 using Umbra.Linux.Processes;
 
 namespace Umbra.Agent.Guarding;
@@ -40,6 +41,8 @@ public sealed class GuardProcess : IDisposable
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, static c => c.Cancel = true);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, static c => c.Cancel = true);
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, static c => c.Cancel = true);
+        // A lease ends on a host that is short of memory too. Where this is not to be had it may be late.
+        _ = ResidentProcess.Keep();
         using var guard = new GuardProcess();
         guard.Guard();
         return 0;

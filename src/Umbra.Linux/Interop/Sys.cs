@@ -13,7 +13,7 @@ internal static unsafe partial class Sys
     internal const int Fdatasync = 75, Ftruncate = 77, SchedYield = 24, Openat = 257, Fallocate = 285, Ppoll = 271;
     internal const int ProcessVmReadv = 310, MemfdCreate = 319, Userfaultfd = 323, RestartSyscall = 219, Read = 0;
     internal const int PidfdSendSignal = 424, PidfdOpen = 434, PidfdGetfd = 438, Socket = 41, Rename = 82, Unlink = 87;
-    internal const int Gettid = 186, SchedSetaffinity = 203, ClockGettime = 228, SetMempolicy = 238;
+    internal const int Gettid = 186, SchedSetaffinity = 203, ClockGettime = 228, SetMempolicy = 238, Mlockall = 151;
 
     /// <summary>Result of the call, or -1 with the error in <see cref="Marshal.GetLastPInvokeError"/>.</summary>
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]

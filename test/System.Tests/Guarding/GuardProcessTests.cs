@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Umbra.Agent.Guarding;
 using Umbra.Agent.State;
 using Umbra.Core.Basics;
@@ -101,6 +102,20 @@ public sealed class GuardProcessTests : IDisposable
         await qemu.Serve().WaitAsync(Patience, TestContext.Current.CancellationToken);
         _guard.SetRunDeadline(vm.Vm, BootClock.Now + TimeSpan.FromMilliseconds(500));
         await qemu.Answer(await qemu.Expect("stop").WaitAsync(Patience, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task It_stays_in_memory_on_a_host_that_is_short_of_it()
+    {
+        if (!Environment.IsPrivilegedProcess) Assert.Skip("locking memory needs root");
+        await using FakeQemu qemu = new();
+        Watch("web", qemu, Sleeper());
+        await qemu.Serve().WaitAsync(Patience, TestContext.Current.CancellationToken);
+        string guard = ShellCommand.Run(
+            "pgrep", "-P", Environment.ProcessId.ToString(CultureInfo.InvariantCulture), "-f", " guard$").Trim();
+        string locked = File.ReadLines($"/proc/{guard}/status")
+            .Single(l => l.StartsWith("VmLck:", StringComparison.Ordinal));
+        Assert.NotEqual("0", locked.Split((char[])['\t', ' '], StringSplitOptions.RemoveEmptyEntries)[1]);
     }
 
     private Process Sleeper()
