@@ -67,12 +67,9 @@ internal sealed class DriftKeeper : IKpiSink
     /// <summary>What the primary's agent is to know, so that it syncs as often as that asks for.</summary>
     public DriftNotice Notice(Generation generation)
     {
-        DriftStatus status = Status();
-        Suspicion found = SuspicionRule.Weigh(status, DriftSide.Primary, [], DateTimeOffset.UtcNow);
-        KpiDrift? hint = SuspicionRule.HintAtPrimary(status);
+        Suspicion found = SuspicionRule.Weigh(Status(), DriftSide.Primary, [], DateTimeOffset.UtcNow);
         uint weight = (uint)Math.Min(found.Weight * 1000, DriftNotice.WeightMax);
-        string why = found.Explanation.Length > 0 ? found.Explanation : hint?.Explanation ?? "";
-        return new DriftNotice(generation, weight, found.Hint || hint is not null, why);
+        return new DriftNotice(generation, weight, found.Hint, found.Explanation);
     }
 
     private void Work()

@@ -52,11 +52,6 @@ public sealed record KpiDrift
     /// <summary>Which side got worse.</summary>
     public DriftSide Side { get; init; }
 
-    /// <summary>
-    /// Whether it may be the primary that got worse, though it need not be clear: enough to sync faster at a hint.
-    /// </summary>
-    public bool MayBePrimary { get; init; }
-
     /// <summary>When it began, as estimated; null: no drift.</summary>
     public DateTimeOffset? Onset { get; init; }
 

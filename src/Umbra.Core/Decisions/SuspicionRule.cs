@@ -55,13 +55,6 @@ public static class SuspicionRule
         return (worst, hint);
     }
 
-    /// <summary>
-    /// The KPI whose hint may be of the primary, whoever else it may be of; null: there is none. Syncing faster for
-    /// nothing costs little, so this asks for less than a suspicion.
-    /// </summary>
-    public static KpiDrift? HintAtPrimary(DriftStatus drift) =>
-        drift.Kpis.Where(static kpi => kpi.Hint && kpi.MayBePrimary).MaxBy(static kpi => kpi.Score);
-
     private static double WeightOf(IReadOnlyList<HealthEvent> events, DateTimeOffset now) => events.Count == 0
         ? 0
         : WeightOfParts(events, now);

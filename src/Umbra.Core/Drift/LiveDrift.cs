@@ -96,7 +96,6 @@ public sealed class LiveDrift
             Hint = evidence.Hint >= 1,
             Form = drifts ? evidence.Form : null,
             Side = drifts && hardware ? _sides[index].Against(evidence.Form) : DriftSide.Neither,
-            MayBePrimary = drifts && hardware && _sides[index].MayBePrimary(evidence.Form),
             Onset = drifts ? now - (Sampling * Math.Max(0, samples - evidence.OnsetSample)) : null,
             Change = double.IsFinite(evidence.Change) ? evidence.Change : 0,
             Explanation = evidence.Explanation,

@@ -45,17 +45,6 @@ public sealed class SideMeter(KpiBaseline baseline)
             : side;
     }
 
-    /// <summary>
-    /// Whether a drift may speak against the primary: it got worse, and no less than its shadow. Far less than
-    /// <see cref="Against"/> asks for, and enough to sync faster.
-    /// </summary>
-    /// <param name="form">The drift's form.</param>
-    public bool MayBePrimary(DriftForm form)
-    {
-        double primary = _primary.Times(form);
-        return form != DriftForm.LevelDown && primary >= Math.Max(WorseMin, _shadow.Times(form));
-    }
-
     /// <summary>How many times worse than its usual one side is of late.</summary>
     private struct Worsening
     {

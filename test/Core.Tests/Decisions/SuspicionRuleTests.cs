@@ -26,21 +26,6 @@ public sealed class SuspicionRuleTests
     }
 
     [Fact]
-    public void A_hint_that_may_be_of_the_primary_is_one_though_it_is_no_suspicion()
-    {
-        KpiDrift Kpi(string name, double score, bool hint, bool mayBePrimary) =>
-            new() { Kpi = name, Score = score, Hint = hint, Side = DriftSide.Neither, MayBePrimary = mayBePrimary };
-        var drift = new DriftStatus
-        {
-            Kpis = [Kpi("a", 0.9, true, false), Kpi("b", 0.8, false, true), Kpi("c", 0.1, true, true),
-                Kpi("d", 0.2, true, true)],
-        };
-        Assert.Equal("d", SuspicionRule.HintAtPrimary(drift)?.Kpi);
-        Assert.Equal(Suspicion.None, SuspicionRule.Weigh(drift, DriftSide.Primary, [], Now));
-        Assert.Null(SuspicionRule.HintAtPrimary(drift with { Kpis = [drift.Kpis[0], drift.Kpis[1]] }));
-    }
-
-    [Fact]
     public void An_event_that_explains_the_drift_adds_to_it_and_another_one_does_not()
     {
         var drift = Drift("disk.latency", 0.7, DriftSide.Primary);

@@ -30,18 +30,6 @@ public sealed class SideMeterTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void A_primary_that_got_worse_no_less_than_its_shadow_is_enough_to_sync_faster()
-    {
-        var meter = Learnt(_ => 100 + Noise(), _ => 100 + Noise());
-        Assert.False(meter.MayBePrimary(DriftForm.LevelUp));
-        for (int i = 0; i < Recent; i++) meter.Push(104 + Noise(), 103 + Noise());
-        Assert.True(meter.MayBePrimary(DriftForm.LevelUp));
-        Assert.False(meter.MayBePrimary(DriftForm.LevelDown));
-        for (int i = 0; i < Recent; i++) meter.Push(103 + Noise(), 104 + Noise());
-        Assert.False(meter.MayBePrimary(DriftForm.LevelUp));
-    }
-
-    [Fact]
     public void The_host_that_got_worse_by_far_is_spoken_against_though_the_other_did_too()
     {
         var meter = Learnt(_ => 100 + Noise(), _ => 100 + Noise());
