@@ -25,6 +25,7 @@ internal sealed class ShadowCases : IPairLink, IDisposable
     private readonly ShadowStore _store;
     private readonly SampleSource _source;
     private long _wire;
+    private bool _isStaged;
 
     public ShadowCases()
     {
@@ -48,9 +49,12 @@ internal sealed class ShadowCases : IPairLink, IDisposable
     {
         yield return new MicroCase("shadow-stage", _source.Bytes, Stage, "decoded, checked, staged: 2,000 pages")
         {
-            Prepare = Make,
+            Prepare = MakeNext,
         };
-        yield return new MicroCase("shadow-commit", _source.Bytes, Commit, "verified, undo log, applied, in force");
+        yield return new MicroCase("shadow-commit", _source.Bytes, Commit, "verified, undo log, applied, in force")
+        {
+            Prepare = StageNext,
+        };
     }
 
     bool IPairLink.HasRoom => true;
@@ -63,6 +67,20 @@ internal sealed class ShadowCases : IPairLink, IDisposable
         _media.Dispose();
         Directory.Delete(_directory, recursive: true);
         Directory.Delete(_memory, recursive: true);
+    }
+
+    // Each case alone, or by turns.
+    private void MakeNext()
+    {
+        if (_isStaged) Commit();
+        Make();
+    }
+
+    private void StageNext()
+    {
+        if (_isStaged) return;
+        Make();
+        Stage();
     }
 
     private void Make()
@@ -87,11 +105,13 @@ internal sealed class ShadowCases : IPairLink, IDisposable
             });
         }
 
+        _isStaged = true;
         return _wire;
     }
 
     private long Commit()
     {
+        _isStaged = false;
         bool done = false;
         while (!done) Require(_store.Verify(SessionLimits.HashesPerStep, out done));
         Require(_store.Commit());

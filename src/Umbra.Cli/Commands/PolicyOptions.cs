@@ -18,7 +18,8 @@ internal static class PolicyOptions
         Bytes("--threshold-low", "An epoch with less to send is put off");
     private static readonly Option<long?> ReferenceCache =
         Bytes("--reference-cache", "Last-sent pages kept for deltas");
-    private static readonly Option<long?> DiskLog = Bytes("--disk-log", "Disk writes kept until acknowledged");
+    private static readonly Option<long?> DiskLog =
+        Bytes("--disk-log", "Disk writes kept until acknowledged, at least 16M");
     private static readonly Option<long?> ResyncRate =
         Bytes("--resync-rate", "Bytes a second of seeding and resync, 0: all");
     private static readonly Option<int?> KnownGood = new("--known-good")
