@@ -13,8 +13,8 @@ namespace Umbra.Core.Diagnosis;
 /// <remarks>
 /// The weights are stated, not learnt, as are those of <see cref="HealthCorrelation"/>: a drift verdict weighs as much
 /// as two fresh warnings, and against everything stands the cause that nobody sees. A drift that the canaries see again
-/// on the host without the VM is seen twice and counts so; one that they see no more counts half, for it may have been
-/// load. What is not measured again, as the network, counts as it did.
+/// on the host without the VM is seen twice and counts so, but no more than a verdict where it was none; one that they
+/// see no more counts half, for it may have been load. What is not measured again, as the network, counts as it did.
 /// </remarks>
 public static class SuspectRanking
 {
@@ -94,7 +94,7 @@ public static class SuspectRanking
         var candidate = new SuspectCandidate(
             family, heaviest?.Kind ?? KindOf(family), heaviest?.Component ?? WordOf(family), 0,
             own.Min(static kpi => kpi.Onset), string.Join("; ", reasons));
-        double drift = own.Select(kpi => Strength(kpi, against) * FactorOf(kpi, findings)).DefaultIfEmpty(0).Max();
+        double drift = own.Select(kpi => Seen(Strength(kpi, against), kpi, findings)).DefaultIfEmpty(0).Max();
         return (candidate, (DriftWeight * drift) + parts.Sum(static part => part.Weight));
     }
 
@@ -106,12 +106,13 @@ public static class SuspectRanking
         return Math.Min(kpi.Score, ScoreMax) * Math.Pow(2, -halves);
     }
 
-    private static double FactorOf(KpiDrift kpi, Dictionary<string, EmptyHostFinding> findings) =>
+    private static double Seen(double strength, KpiDrift kpi, Dictionary<string, EmptyHostFinding> findings) =>
         findings.GetValueOrDefault(kpi.Kpi) switch
         {
-            EmptyHostFinding.StillWorse => StillWorseFactor,
-            EmptyHostFinding.AsUsual => AsUsualFactor,
-            _ => 1,
+            EmptyHostFinding.StillWorse when strength < 1 => Math.Min(1, strength * StillWorseFactor),
+            EmptyHostFinding.StillWorse => strength * StillWorseFactor,
+            EmptyHostFinding.AsUsual => strength * AsUsualFactor,
+            _ => strength,
         };
 
     private static string WordOf(KpiDrift kpi, Dictionary<string, EmptyHostFinding> findings) =>

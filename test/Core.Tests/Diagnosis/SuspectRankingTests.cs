@@ -51,6 +51,18 @@ public sealed class SuspectRankingTests
     }
 
     [Fact]
+    public void A_hint_that_is_still_there_without_the_VM_does_not_outrank_the_verdict()
+    {
+        KpiComparison[] after =
+            [new() { Kpi = KpiNames.DiskFlush, Finding = EmptyHostFinding.StillWorse, Reading = "worse" }];
+        var hint = SuspectRanking.Rank(
+            Drift((KpiNames.CpuWork, 1.02, 60), (KpiNames.DiskFlush, 0.53, 60)), [], Now, after);
+        Assert.Equal(ComponentFamily.Processor, hint[0].Family);
+        var both = SuspectRanking.Rank(Drift((KpiNames.CpuWork, 1.3, 60), (KpiNames.DiskFlush, 1, 60)), [], Now, after);
+        Assert.Equal(ComponentFamily.Drive, both[0].Family);
+    }
+
+    [Fact]
     public void A_matching_event_names_the_part_and_raises_the_confidence()
     {
         var drift = Drift((KpiNames.CpuWork, 1, 60));
