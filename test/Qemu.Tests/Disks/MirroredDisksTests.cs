@@ -162,6 +162,8 @@ public sealed class MirroredDisksTests
         await using var bed = new MirrorBed(logBytes: PolicyRules.DiskLogBytesMin);
         await bed.Start(RandomDisk());
         await bed.RestartAndCopy();
+        // The copy's last piece, which may have come after all was applied.
+        bed.Apply();
         for (int i = 0; i < 20; i++) Assert.True(await bed.GuestIo($"write -P {i + 1} {i}M 1M") < s_stallMax);
         Assert.Equal(DiskMirrorState.Owing, bed.Disks.State);
         Assert.Contains("limit", bed.Disks.Detail, StringComparison.Ordinal);
