@@ -6,13 +6,18 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Agent.Vms;
 
+/// <summary>Why a process could not be attached when it was looked at last.</summary>
+/// <param name="Target">The process; null: none was looked at.</param>
+/// <param name="Reasons">Each a sentence for people; empty: it could be.</param>
+internal sealed record RefusedAttach(AttachTarget? Target, IReadOnlyList<string> Reasons);
+
 /// <summary>Puts together what a keeper knows of its VM.</summary>
 internal static class KeeperStatus
 {
     /// <summary>The VM as the controller is to know it.</summary>
     public static VmStatus Of(
         VmId vm, PrimaryVm? primary, ShadowRunner? shadow, VmRecord? left, VmRecord? dead, GuestState deadState,
-        Assignment? failing, string trouble, IReadOnlyList<string> refusals,
+        Assignment? failing, string trouble, RefusedAttach refused,
         IReadOnlyList<VmActionResult> results)
     {
         if (primary is not null) return OfPrimary(vm, primary, results);
@@ -27,7 +32,11 @@ internal static class KeeperStatus
         {
             VmStatus starting = Starting(failing, trouble, results);
             return failing.Attach is { } target
-                ? starting with { ProcessId = target.ProcessId, Refusals = refusals }
+                ? starting with
+                {
+                    // Those of a process that was to be attached before say nothing of this one.
+                    ProcessId = target.ProcessId, Refusals = refused.Target == target ? refused.Reasons : [],
+                }
                 : starting;
         }
 

@@ -44,7 +44,7 @@ internal sealed partial class VmKeeper : IAsyncDisposable
     private volatile PrimaryVm? _primary;
     private volatile ShadowRunner? _shadow;
     private volatile string _trouble = "";
-    private volatile IReadOnlyList<string> _refusals = [];
+    private volatile RefusedAttach _refused = new(null, []);
     private volatile bool _removing;
     private volatile bool _destroying;
     private volatile bool _lookedForLeft;
@@ -64,7 +64,7 @@ internal sealed partial class VmKeeper : IAsyncDisposable
         get
         {
             VmStatus status = KeeperStatus.Of(
-                _vm, _primary, _shadow, _left, _dead, _deadState, Failing, _trouble, _refusals, _results.All);
+                _vm, _primary, _shadow, _left, _dead, _deadState, Failing, _trouble, _refused, _results.All);
             // Nobody's part any more, but not gone either: the controller waits for the last file.
             return _removing && status.Role == VmRole.None
                 ? status with { Guest = GuestState.Paused, Reason = "what is left of it is being removed" }
@@ -272,8 +272,10 @@ internal sealed partial class VmKeeper : IAsyncDisposable
         else
         {
             (vm, IReadOnlyList<string> refusals) = await PrimaryVm.AttachAsync(_services, _paths, want, _stop.Token);
-            if (!refusals.SequenceEqual(_refusals)) _fleet.UrgentChange();
-            (_refusals, _trouble) = (refusals, refusals.Count > 0 ? "it is refused" : "");
+            bool isNews = want.Attach != _refused.Target || !refusals.SequenceEqual(_refused.Reasons);
+            _refused = new RefusedAttach(want.Attach, refusals);
+            _trouble = refusals.Count > 0 ? "it is refused" : "";
+            if (isNews) _fleet.UrgentChange();
         }
 
         if (vm is null) return;
