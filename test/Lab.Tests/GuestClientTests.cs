@@ -50,7 +50,7 @@ public sealed class GuestClientTests
     {
         await using var guest = await FakeGuest.StartAsync();
         await guest.SendAsync(Line(1));
-        await guest.Client.WaitForLinesAsync(1 - guest.Client.Record.Lines, Limit);
+        await Wait.UntilAsync("the line", () => Task.FromResult(guest.Client.Record.Lines == 1), Limit);
         TimeSpan wanted = TimeSpan.FromMilliseconds(50);
         await Wait.UntilAsync("a gap", () => Task.FromResult(guest.Client.GapSinceMark >= wanted), Limit);
         Assert.True(guest.Client.Record.LongestGap >= wanted);
