@@ -25,7 +25,10 @@ public sealed class DetachedProcessTests : IDisposable
     [Fact]
     public async Task Its_output_and_environment_are_as_asked_for_and_standard_input_is_empty()
     {
-        const string script = "echo \"$UMBRA_TEST in $(pwd)\"; cat; echo oops >&2";
+        // It ends once there is a handle of it.
+        string started = _directory.File("started");
+        string script = $"echo \"$UMBRA_TEST in $(pwd)\"; cat; echo oops >&2; "
+            + $"until [ -e '{started}' ]; do sleep 0.01; done";
         DetachedStart start = new("sh", ["-c", script], _directory.File("a log"))
         {
             Environment = new Dictionary<string, string?> { ["UMBRA_TEST"] = "it's set" },
@@ -33,6 +36,7 @@ public sealed class DetachedProcessTests : IDisposable
         };
         File.WriteAllText(start.LogPath, "before\n");
         using ProcessHandle process = DetachedProcess.Start(start).OrThrow();
+        File.WriteAllText(started, "");
         Assert.True(await process.WaitForExit(Soon, TestContext.Current.CancellationToken));
         Assert.Equal("before\nit's set in /\noops\n", File.ReadAllText(start.LogPath));
     }

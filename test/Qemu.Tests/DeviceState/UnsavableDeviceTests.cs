@@ -50,7 +50,10 @@ public sealed class UnsavableDeviceTests
         using QmpSession hand = await HandOf(vms);
         DeviceStateSaver saver = await vms.Saver(vm);
         using var enough = new CancellationTokenSource();
-        Task<int> plugging = Task.Run(() => PlugUntil(hand, enough.Token), Cancel);
+        using var begun = new ManualResetEventSlim();
+        var plugging = Task.Factory.StartNew(
+            () => PlugUntil(hand, begun, enough.Token), Cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Assert.True(begun.Wait(TestVm.Deadline, Cancel));
         var into = new ArrayBufferWriter<byte>(1 << 20);
         for (int i = 0; i < Pauses; i++)
         {
@@ -68,7 +71,7 @@ public sealed class UnsavableDeviceTests
         Assert.Equal("running", await TestVm.Ask(vm, QmpCommands.QueryStatus));
     }
 
-    private static int PlugUntil(QmpSession hand, CancellationToken enough)
+    private static int PlugUntil(QmpSession hand, ManualResetEventSlim begun, CancellationToken enough)
     {
         int refused = 0;
         for (; !enough.IsCancellationRequested; refused++)
@@ -76,6 +79,7 @@ public sealed class UnsavableDeviceTests
             QmpOutcome<QmpNothing> plugged = hand.Execute(s_plug, TestVm.Deadline);
             // Or it may not be plugged in while QEMU migrates: the first save has a migration in it.
             Assert.Contains("migrat", plugged.Description, StringComparison.Ordinal);
+            begun.Set();
         }
 
         return refused;
