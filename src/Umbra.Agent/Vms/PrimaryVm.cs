@@ -102,10 +102,9 @@ internal sealed class PrimaryVm : IAsyncDisposable
     /// <summary>The disks as they can be read from outside QEMU; null when one is not raw.</summary>
     public IReadOnlyList<ComparedDisk>? ComparedDisks()
     {
-        HostPaths files = Files;
-        IReadOnlyList<DiskDefinition> disks = Record.Assignment.Vm.Disks;
-        if (disks.Any(d => files.Disks[d.Id].Format != "raw")) return null;
-        return [.. disks.Select(d => new ComparedDisk(d.Id, files.Disks[d.Id].Path, d.Bytes))];
+        ComparedDisk[] disks =
+            [.. Record.Assignment.Vm.Disks.Select(d => new ComparedDisk(d.Id, RawImage(d.Id), d.Bytes))];
+        return disks.Any(d => d.Path.Length == 0) ? null : disks;
     }
 
     /// <summary>Where a disk can be read from outside QEMU; empty when it is not raw.</summary>
