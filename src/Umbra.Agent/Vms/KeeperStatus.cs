@@ -35,7 +35,8 @@ internal static class KeeperStatus
                 ? starting with
                 {
                     // Those of a process that was to be attached before say nothing of this one.
-                    ProcessId = target.ProcessId, Refusals = refused.Target == target ? refused.Reasons : [],
+                    ProcessId = target.ProcessId,
+                    Refusals = refused.Target == target ? refused.Reasons : [],
                 }
                 : starting;
         }
