@@ -248,6 +248,8 @@ public sealed partial class ShadowSession
     private void Staged(EpochNumber epoch, StoreOutcome outcome)
     {
         if (outcome.Accepted) return;
+        // An open epoch goes with what is refused, whichever that is of, and its source has to hear of that one.
+        if (_store.Open > epoch) epoch = _store.Open;
         _refusing = true;
         _store.Drop();
         _effects.Report("shadow.refused", $"{epoch} was refused: {outcome.Detail}");

@@ -43,6 +43,7 @@ public sealed partial class SourceSession
     {
         if (echo.Generation != _generation) return;
         WitnessAnswered(new TimeSpan(echo.Stamp));
+        if (echo.Stamp > _endSentAt.Ticks) EndIsThere(now);
         if (echo.Stamp != _tailStamp) return;
         _tailStamp = 0;
         _diskPatience.Learn(_disks.WaitedAtCut, now - _lastCut, Interval);

@@ -18,6 +18,8 @@ public sealed partial class SourceSession
     private ulong _acknowledgedDigest;
     private TimeSpan _acknowledgedCutAt;
     private TimeSpan _ackDeadline = TimeSpan.MaxValue;
+    private TimeSpan _endSentAt;
+    private bool _isEndThere;
     private TimeSpan _lastCut;
     private TimeSpan _cutDue;
     private TimeSpan _guestRetryAt;
@@ -304,6 +306,8 @@ public sealed partial class SourceSession
         _pages.CutSent();
         _disks.CutSent();
         _barrierTail = false;
+        _isEndThere = false;
+        _endSentAt = now;
         _ackDeadline = now + SessionLimits.AckMax;
         if (_cutFinal) SwapEpochSent(now);
     }
@@ -328,7 +332,7 @@ public sealed partial class SourceSession
     {
         CutEpoch cut = _unacknowledged!;
         _unacknowledged = null;
-        _ackDeadline = TimeSpan.MaxValue;
+        ForgetAckDeadline();
         _trouble = "";
         _acknowledged = cut.Report.Epoch;
         _acknowledgedDigest = cut.Report.Digest;
@@ -350,6 +354,20 @@ public sealed partial class SourceSession
         CheckPauseBudget();
         _effects.EpochAcknowledged(report);
         FinishSyncs(cut.Report.CutAt);
+    }
+
+    // An echo of what was sent after an epoch's end: from now on the shadow is late with its answer, not the link.
+    private void EndIsThere(TimeSpan now)
+    {
+        if (_isEndThere || _ackDeadline == TimeSpan.MaxValue) return;
+        _isEndThere = true;
+        _ackDeadline = now + SessionLimits.AckMax;
+    }
+
+    private void ForgetAckDeadline()
+    {
+        _isEndThere = false;
+        _ackDeadline = TimeSpan.MaxValue;
     }
 
     // What can be done about it is done: more is sent ahead of the pause. The rest is told, once.

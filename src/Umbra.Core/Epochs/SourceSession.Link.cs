@@ -25,7 +25,7 @@ public sealed partial class SourceSession
         _linkReason = "waiting for the shadow's answer";
         _writer.Abandon();
         _barrierTail = false;
-        _ackDeadline = TimeSpan.MaxValue;
+        ForgetAckDeadline();
         _hashRequests.Clear();
         if (_swap is { Phase: SwapPhase.FinalEpoch }) EndSwap(false, "the epochs had to begin anew", now);
         _options.Codecs.History?.BeginSending();
@@ -213,7 +213,7 @@ public sealed partial class SourceSession
         _linkReason = "";
         _rounds = 0;
         _round = _pages.PendingCount > 0;
-        _ackDeadline = TimeSpan.MaxValue;
+        ForgetAckDeadline();
         _cutDue = Min(_cutDue, now + Interval);
         _diskPatience.Reset();
         _tailStamp = 0;
@@ -231,8 +231,10 @@ public sealed partial class SourceSession
     {
         TimeSpan silentAt = _lastReceived + SessionLimits.SilenceMax;
 
-        // While an epoch is being committed the shadow may be busy for longer; AckMax watches over that.
-        if (_ackDeadline != TimeSpan.MaxValue) silentAt = Max(silentAt, _ackDeadline);
+        // While an epoch is being committed the shadow may be busy for longer; AckMax watches over that, and over one
+        // that lives, has had the epoch's end and says nothing of it. One that has not may be behind a slow link.
+        if (_isEndThere) silentAt = _ackDeadline;
+        else if (_ackDeadline != TimeSpan.MaxValue) silentAt = Max(silentAt, _ackDeadline);
         if (now >= silentAt)
         {
             CloseLink(_ackDeadline != TimeSpan.MaxValue

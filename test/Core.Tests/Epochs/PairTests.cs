@@ -373,6 +373,46 @@ public sealed class PairTests
     }
 
     [Fact]
+    public void A_shadow_that_lives_and_never_answers_an_epoch_makes_the_link_dead()
+    {
+        PairRig rig = new();
+        rig.Seed();
+        rig.Run(TimeSpan.FromMilliseconds(20));
+        rig.Alters = message => message is EpochEnd ? [] : [message];
+        rig.Run(SessionLimits.AckMax - TimeSpan.FromSeconds(1));
+        Assert.Empty(rig.SourceSaid.Closed);
+        rig.Run(TimeSpan.FromSeconds(2));
+        Assert.Contains("no acknowledgement", Assert.Single(rig.SourceSaid.Closed), StringComparison.Ordinal);
+        rig.Alters = message => [message];
+        rig.Connect();
+        rig.Sync();
+        rig.AssertShadowIsACut();
+    }
+
+    [Fact]
+    public void A_late_part_of_an_earlier_epoch_costs_the_open_one_which_is_sent_again()
+    {
+        PairRig rig = new();
+        rig.Seed();
+        rig.Run(TimeSpan.FromMilliseconds(20));
+        PageBatch? late = null;
+        rig.Guest.WriteWord(9, 0, 9);
+        rig.Alters = message =>
+        {
+            late ??= message as PageBatch;
+            return message is DeviceStatePart part && late is not null && part.Epoch > late.Epoch
+                ? [late, message] : [message];
+        };
+        rig.Sync();
+        rig.Guest.WriteWord(9, 0, 10);
+        rig.RunUntil(() => rig.SourceSaid.Reports.Any(said => said.Kind == "sync.rejected"));
+        rig.Alters = message => [message];
+        rig.Sync();
+        Assert.Empty(rig.SourceSaid.Closed);
+        rig.AssertShadowIsACut();
+    }
+
+    [Fact]
     public void A_shadow_without_space_refuses_the_epoch_and_the_pair_heals_by_itself()
     {
         PairRig rig = new();
