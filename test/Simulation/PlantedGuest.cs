@@ -20,7 +20,8 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
 
     public ISourceDisks Disks =>
         bug is PlantedBug.UnacknowledgedForgotten or PlantedBug.UnacknowledgedPagesForgotten
-            or PlantedBug.WaitingWritesLeftOut or PlantedBug.OwedForgotten ? this : guest.Disks;
+            or PlantedBug.WaitingWritesLeftOut or PlantedBug.OwedForgotten
+            or PlantedBug.CutEndedEarly ? this : guest.Disks;
 
     public CallOutcome TakeDirty(PageSet into)
     {
@@ -117,13 +118,25 @@ internal sealed class PlantedGuest(ModelGuest guest, PlantedBug bug) : ISourceGu
         return read;
     }
 
-    CallOutcome ISourceDisks.Cut(out long end)
+    CallOutcome ISourceDisks.Cut()
     {
-        CallOutcome cut = guest.Disks.Cut(out end);
+        CallOutcome cut = guest.Disks.Cut();
         if (cut.Succeeded) _pages.Cut();
+        return cut;
+    }
+
+    bool ISourceDisks.TryGetCutEnd(out long end)
+    {
+        bool isKnown = guest.Disks.TryGetCutEnd(out end);
+        if (!isKnown && bug == PlantedBug.CutEndedEarly && guest.Disks.State == DiskMirrorState.Ready)
+        {
+            end = guest.Disks.End;
+            return true;
+        }
+
         // What has waited until now goes with the next epoch.
         if (bug == PlantedBug.WaitingWritesLeftOut) end = Math.Min(end, _readTo);
-        return cut;
+        return isKnown;
     }
 
     void ISourceDisks.Release(long number) => guest.Disks.Release(number);

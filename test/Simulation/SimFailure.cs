@@ -60,6 +60,9 @@ public enum PlantedBug
     /// <summary>A cut ends with the disk operation that was read last: what waits to be sent is left out.</summary>
     WaitingWritesLeftOut,
 
+    /// <summary>The disks of an epoch end with what is copied by then, while QEMU is still copying.</summary>
+    CutEndedEarly,
+
     /// <summary>
     /// The note that a guest is held is not kept, so that an agent restarted during a swap lets it run.
     /// </summary>

@@ -47,6 +47,8 @@ internal sealed partial class SimWorld
 
     private const int PageCount = 12;
 
+    private const int BackupOneIn = 3;
+
     private static readonly TimeSpan s_lease = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_faultsEnd = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_livenessMax = TimeSpan.FromSeconds(60);
@@ -80,6 +82,7 @@ internal sealed partial class SimWorld
             Lease = s_lease,
             ReferenceCacheBytes = Random.Below(12) * Sizes.Page,
             ResyncBytesPerSecond = Random.OneIn(4) ? 400_000 : 0,
+            DiskMode = seed % BackupOneIn == 0 ? DiskMode.Backup : DiskMode.Mirror,
         };
         Controller = new SimController(this, _hosts);
     }
@@ -267,7 +270,7 @@ internal sealed partial class SimWorld
 
     private ModelGuest NewGuest(SimHost host, IEnumerable<string> disks) => new(
         host.Media.Memory, [.. disks.Select(id => KeyValuePair.Create(id, host.Media.Disks[id]))],
-        Random.OneIn(3) ? 90_000 + Random.Below(60_000) : Sizes.MiB);
+        Random.OneIn(3) ? 90_000 + Random.Below(60_000) : Sizes.MiB, Policy.DiskMode);
 
     private void Advance(Func<bool> done)
     {

@@ -37,6 +37,7 @@ public sealed class SimulationTests
     [InlineData(PlantedBug.UnacknowledgedForgotten)]
     [InlineData(PlantedBug.OwedForgotten)]
     [InlineData(PlantedBug.WaitingWritesLeftOut)]
+    [InlineData(PlantedBug.CutEndedEarly)]
     [InlineData(PlantedBug.HeldForgotten)]
     [InlineData(PlantedBug.KeeperNotAsked)]
     [InlineData(PlantedBug.UnreadStateReplaced)]

@@ -41,7 +41,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     private readonly IPageTracker _tracker;
     private readonly DeviceStateSaver _saver;
     private readonly NbdServer _nbd;
-    private readonly MirroredDisks _disks;
+    private readonly SourceDisks _disks;
     private readonly LeaseFile _lease;
     private readonly IContentHash _hash;
     private readonly DeviceWatch _devices;
@@ -55,7 +55,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
 
     private SourceGuest(
         AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, GuestMemory memory,
-        TrackerOutcome tracker, Action changed)
+        TrackerOutcome tracker, Action changed, Action wake)
     {
         (_devices, _changed) = (vm.Devices, changed);
         (_vm, _guard, _paths, _memory, _tracker) = (paths.Vm, services.Guard, paths, memory, tracker.Tracker!);
@@ -70,18 +70,20 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         };
         _lease = new LeaseFile(paths);
         _nbd = NbdServer.Start(paths.NbdSocket);
-        _disks = new MirroredDisks(new MirroredDisksOptions
+        var disks = new SourceDisksOptions
         {
             Vm = paths.Vm,
             Disks = [.. assignment.Vm.Disks.Select(d =>
-                new MirroredDisk(new DiskGeometry(d.Id, d.Bytes), vm.DiskNode(d.Id), vm.RawImage(d.Id)))],
+                new SourceDisk(new DiskGeometry(d.Id, d.Bytes), vm.DiskNode(d.Id), vm.RawImage(d.Id)))],
             Monitor = _monitor,
             Brake = vm.Qemu.Brake,
             Server = _nbd,
             // A policy of an earlier release may allow less.
             LogBytesMax = Math.Max(assignment.Policy.DiskLogBytes, PolicyRules.DiskLogBytesMin),
             MayRun = () => !IsLeaseOver,
-        });
+            CutEnded = wake,
+        };
+        _disks = assignment.Policy.DiskMode == DiskMode.Backup ? new BackedUpDisks(disks) : new MirroredDisks(disks);
         Configuration = FleetJson.Serialize(assignment.Vm);
     }
 
@@ -125,8 +127,10 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     /// <param name="vm">The VM.</param>
     /// <param name="assignment">With the definition that it has.</param>
     /// <param name="changed">Called when its devices are not those of the definition any more.</param>
+    /// <param name="wake">Called, from any thread, when the session has to be called.</param>
     public static (SourceGuest? Guest, string Error) Open(
-        AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, Action changed)
+        AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, Action changed,
+        Action wake)
     {
         int process = vm.Qemu.Identity.Pid;
         Outcome<RamMapping> mapping = RamMapping.Find(process, vm.RamBacking, assignment.Vm.MemoryBytes);
@@ -143,7 +147,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
         }
 
         if (tracker.Warning is { } warning) services.Warn("tracker.slow", paths.Vm, warning);
-        var guest = new SourceGuest(services, paths, vm, assignment, memory.Value, tracker, changed);
+        var guest = new SourceGuest(services, paths, vm, assignment, memory.Value, tracker, changed, wake);
         QmpOutcome<QmpNothing> prepared = guest._saver.PrepareAsync(MonitorDeadline).GetAwaiter().GetResult();
         if (prepared.IsOk) return (guest, "");
         guest.Dispose();

@@ -31,6 +31,7 @@ internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
     private readonly SourceLink _peer;
     private readonly HostId _peerHost;
     private readonly string _peerEndpoint;
+    private readonly DiskMode _diskMode;
     private readonly Mailbox _mailbox = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly ActionResults _results = new();
@@ -62,6 +63,7 @@ internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
     {
         (_services, _paths, _vm, _assignment, _changed) = (services, paths, vm, assignment, changed);
         (_peerHost, _peerEndpoint) = (assignment.Peer!.Value, assignment.PeerEndpoint!);
+        _diskMode = assignment.Policy.DiskMode;
         _peer = new SourceLink(services, _peerHost, _peerEndpoint, _mailbox);
     }
 
@@ -107,9 +109,10 @@ internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
     /// <summary>Pauses of acknowledged epochs.</summary>
     public DurationMeter Pauses { get; } = new();
 
-    /// <summary>Whether this runner serves the pair that the assignment names.</summary>
+    /// <summary>Whether this runner serves the pair that the assignment names, in the way it names.</summary>
     public bool IsFor(Assignment assignment) =>
-        assignment.Peer == _peerHost && assignment.PeerEndpoint == _peerEndpoint;
+        assignment.Peer == _peerHost && assignment.PeerEndpoint == _peerEndpoint
+        && assignment.Policy.DiskMode == _diskMode;
 
     /// <summary>Begins.</summary>
     public void Start() => new Thread(Run) { IsBackground = true, Name = "replicate " + _paths.Vm }.Start();
@@ -295,7 +298,7 @@ internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
     private bool TrySetUp()
     {
         (SourceGuest? guest, string error) = SourceGuest.Open(
-            _services, _paths, _vm, _assignment, _changed);
+            _services, _paths, _vm, _assignment, _changed, () => _mailbox.Post(static () => { }));
         _trouble = error;
         if (guest is null) return false;
         _guest = guest;

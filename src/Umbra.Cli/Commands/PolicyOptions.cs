@@ -20,6 +20,12 @@ internal static class PolicyOptions
         Bytes("--reference-cache", "Last-sent pages kept for deltas");
     private static readonly Option<long?> DiskLog =
         Bytes("--disk-log", "Disk writes kept until acknowledged, at least 16M");
+    private static readonly Option<DiskMode?> DiskModeOption = new("--disk-mode")
+    {
+        Description = "How disks are followed: mirror (every write) or backup (what was written, once an epoch)",
+        HelpName = "mirror|backup",
+    };
+
     private static readonly Option<long?> ResyncRate =
         Bytes("--resync-rate", "Bytes a second of seeding and resync, 0: all");
     private static readonly Option<int?> KnownGood = new("--known-good")
@@ -53,9 +59,8 @@ internal static class PolicyOptions
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Option> All { get; } =
     [
-        Interval, IntervalMin, IntervalMax, PauseBudget, Takeover, Lease, ThresholdLow, ReferenceCache, DiskLog,
-        ResyncRate,
-        KnownGood, Swap,
+        Interval, IntervalMin, IntervalMax, PauseBudget, Takeover, Lease, ThresholdLow, ReferenceCache, DiskModeOption,
+        DiskLog, ResyncRate, KnownGood, Swap,
     ];
 
     /// <summary>The policy with what was given on the command line.</summary>
@@ -74,6 +79,7 @@ internal static class PolicyOptions
             Lease = parsed.GetValue(Lease) ?? policy.Lease,
             ThresholdLowBytes = parsed.GetValue(ThresholdLow) ?? policy.ThresholdLowBytes,
             ReferenceCacheBytes = parsed.GetValue(ReferenceCache) ?? policy.ReferenceCacheBytes,
+            DiskMode = parsed.GetValue(DiskModeOption) ?? policy.DiskMode,
             DiskLogBytes = parsed.GetValue(DiskLog) ?? policy.DiskLogBytes,
             ResyncBytesPerSecond = parsed.GetValue(ResyncRate) ?? policy.ResyncBytesPerSecond,
             Swap = parsed.GetValue(Swap) ?? policy.Swap,

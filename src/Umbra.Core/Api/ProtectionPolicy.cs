@@ -29,6 +29,9 @@ public sealed record ProtectionPolicy
     /// </summary>
     public long ReferenceCacheBytes { get; init; } = 64L * Sizes.MiB;
 
+    /// <summary>How the disks are followed. Another one than before has the shadow compared by hashes.</summary>
+    public DiskMode DiskMode { get; init; } = DiskMode.Mirror;
+
     /// <summary>
     /// Disk writes kept until acknowledged; beyond it only their places are, and what is there is read again when the
     /// link is back.
@@ -51,6 +54,20 @@ public sealed record ProtectionPolicy
 
     /// <summary>Seeding and resync send at most this many bytes a second; 0: no limit.</summary>
     public long ResyncBytesPerSecond { get; init; }
+}
+
+/// <summary>How a VM's disks are followed.</summary>
+public enum DiskMode
+{
+    /// <summary>Each write goes to the disk and into the log, and is done when it is in both.</summary>
+    Mirror = 0,
+
+    /// <summary>
+    /// QEMU notes where the guest writes and copies that once an epoch. The guest waits for nobody in between, and the
+    /// log holds one epoch's blocks; but 64 KiB go for each sector, and an epoch is whole only some time after its
+    /// pause.
+    /// </summary>
+    Backup = 1,
 }
 
 /// <summary>Who starts a takeover.</summary>

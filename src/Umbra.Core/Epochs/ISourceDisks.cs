@@ -13,7 +13,7 @@ public enum DiskMirrorState
     /// </summary>
     Copying = 1,
 
-    /// <summary>Every disk's copy is complete: the log, applied to the end, gives what the guest sees.</summary>
+    /// <summary>Every disk's copy is complete: a cut can be made that gives what the guest sees.</summary>
     Ready = 2,
 
     /// <summary>
@@ -44,7 +44,7 @@ public readonly record struct DiskOperation(DiskOperationKind Kind, int Disk, lo
 }
 
 /// <summary>
-/// The log of what a guest did to its disks, filled by the mirror jobs while the session reads it. Operations are
+/// The log of what a guest did to its disks, filled by the emulator's jobs while the session reads it. Operations are
 /// numbered from 0 in the order in which they were acknowledged to the emulator; the numbers go on after a restart. A
 /// write that was neither read nor cut may still be replaced by what the guest writes over it.
 /// Implementations synchronise with their writers.
@@ -96,10 +96,17 @@ public interface ISourceDisks
     bool TryRead(long number, Span<byte> data, out DiskOperation operation);
 
     /// <summary>
-    /// With the guest paused: makes sure that every write the guest was told is done is in the log, and gives the
-    /// number after the last one. Fails when the mirroring is not complete.
+    /// With the guest paused: makes sure that the log, up to the end that <see cref="TryGetCutEnd"/> gives, will have
+    /// every write that the guest was told is done. Fails when the mirroring is not complete, or when an earlier cut is
+    /// still without its end.
     /// </summary>
-    CallOutcome Cut(out long end);
+    CallOutcome Cut();
+
+    /// <summary>
+    /// Number after the last operation of the newest cut. False while it is not known, because what the guest had
+    /// written is still being copied into the log; it never will be once the state is broken or owing.
+    /// </summary>
+    bool TryGetCutEnd(out long end);
 
     /// <summary>Operations below <paramref name="number"/> will not be read again: the shadow has them.</summary>
     void Release(long number);

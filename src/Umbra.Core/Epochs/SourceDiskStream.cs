@@ -23,6 +23,7 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
     private long _next;
     private long _acknowledged;
     private long _cut = -1;
+    private bool _isCutOpen;
     private long _unacknowledged = -1;
     private bool _cutCompletesCopy;
     private bool _catchesUp;
@@ -59,6 +60,18 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
     /// <summary>Part of the copy that is done; 1 when none is under way.</summary>
     public double Progress => Follows ? 1 : disks.Progress;
 
+    /// <summary>
+    /// Whether the end of the newest cut is known, and with it what belongs to the epoch; asking finds out.
+    /// </summary>
+    public bool IsCutKnown
+    {
+        get
+        {
+            if (_isCutOpen && disks.TryGetCutEnd(out long end)) (_cut, _isCutOpen) = (end, false);
+            return !_isCutOpen;
+        }
+    }
+
     /// <summary>Operations logged and not sent yet, those of the next epoch left out.</summary>
     public long Left => Math.Max(0, Limit - _next);
 
@@ -86,7 +99,8 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
         long dataBytes = Math.Min(DiskOperation.DataBytesMax, Geometry.Select(d => d.Bytes).DefaultIfEmpty().Max());
         if (_data.Length < dataBytes) _data = GC.AllocateUninitializedArray<byte>((int)dataBytes);
         Follows = _catchesUp = _reachesBack = false;
-        _cut = _unacknowledged = -1;
+        DropCut();
+        _unacknowledged = -1;
         _hashes = new ulong[Geometry.Count][];
         _known = new PageSet[Geometry.Count];
         for (int disk = 0; disk < Geometry.Count; disk++)
@@ -172,20 +186,25 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
     /// <summary>With the guest paused: ends the epoch's part of the log.</summary>
     public CallOutcome Cut()
     {
-        CallOutcome outcome = disks.Cut(out long end);
+        CallOutcome outcome = disks.Cut();
         if (!outcome.Succeeded) return outcome;
-        _cut = end;
+        _isCutOpen = true;
         WaitedAtCut = WaitingBytes;
         _cutCompletesCopy = !Follows;
         return outcome;
     }
 
     /// <summary>The barrier failed after the cut.</summary>
-    public void DropCut() => _cut = -1;
+    public void DropCut()
+    {
+        _cut = -1;
+        _isCutOpen = false;
+    }
 
     /// <summary>The cut part is sent and waits for its acknowledgement.</summary>
     public void CutSent()
     {
+        Invariant.Holds(_cut >= 0, "a cut whose end is known");
         _unacknowledged = _cut;
         _cut = -1;
 
@@ -218,7 +237,8 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
     public bool TakeBack()
     {
         _encoder.Discard();
-        _cut = _unacknowledged = -1;
+        DropCut();
+        _unacknowledged = -1;
         if (!Follows || _cutCompletesCopy) return false;
         _next = _acknowledged;
         return true;

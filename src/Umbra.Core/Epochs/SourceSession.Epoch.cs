@@ -270,15 +270,25 @@ public sealed partial class SourceSession
             return now;
         }
 
+        bool isCutKnown = _disks.IsCutKnown;
         if (_disks.Left > 0)
         {
             if (!_disks.SendSome(_writer, SessionLimits.DiskBytesPerStep)) SendHello(now);
             return now;
         }
 
+        if (!isCutKnown) return WaitForCut(now);
         _pages.Flush(_writer);
         _disks.Flush(_writer);
         EndEpoch(now);
+        return now;
+    }
+
+    // What the disks had in the pause is still being copied into their log; the shell calls when it is.
+    private TimeSpan WaitForCut(TimeSpan now)
+    {
+        if (!_disks.IsBroken) return now + SessionLimits.DiskPoll;
+        SendHello(now);
         return now;
     }
 

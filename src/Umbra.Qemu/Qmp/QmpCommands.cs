@@ -118,6 +118,14 @@ public static class QmpCommands
     /// <summary>Starts a backup job; <paramref name="options"/> as in QEMU's schema.</summary>
     public static QmpCommand<QmpNothing> BlockdevBackup(JsonObject options) => Nothing("blockdev-backup", options);
 
+    /// <summary>Has a block node note where it is written to, in pieces of 64 KiB.</summary>
+    public static QmpCommand<QmpNothing> BlockDirtyBitmapAdd(string nodeName, string bitmap) =>
+        Nothing("block-dirty-bitmap-add", Object(("node", nodeName), ("name", bitmap)));
+
+    /// <summary>Removes such a note.</summary>
+    public static QmpCommand<QmpNothing> BlockDirtyBitmapRemove(string nodeName, string bitmap) =>
+        Nothing("block-dirty-bitmap-remove", Object(("node", nodeName), ("name", bitmap)));
+
     /// <summary>Cancels a job; with <paramref name="force"/> at once, leaving the source as it is.</summary>
     public static QmpCommand<QmpNothing> BlockJobCancel(string jobId, bool force) =>
         Nothing("block-job-cancel", Object(("device", jobId), ("force", force)));

@@ -42,6 +42,9 @@ public sealed record QmpEvent(string Name, JsonElement Data)
     /// <summary>A job changed its state.</summary>
     public const string JobStatusChange = "JOB_STATUS_CHANGE";
 
+    /// <summary>A child of a quorum node did not do what the others did.</summary>
+    public const string QuorumReportBad = "QUORUM_REPORT_BAD";
+
     /// <summary>A block device met an I/O error.</summary>
     public const string BlockIoError = "BLOCK_IO_ERROR";
 

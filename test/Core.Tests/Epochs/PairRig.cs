@@ -34,7 +34,7 @@ internal sealed class PairRig
         {
             ["disk0"] = new ModelDisk(3 * Sizes.Block), ["disk1"] = new ModelDisk(8192),
         };
-        Guest = new ModelGuest(new byte[Pages * Sizes.Page], Disks, diskLogBytes)
+        Guest = new ModelGuest(new byte[Pages * Sizes.Page], Disks, diskLogBytes, Policy.DiskMode)
         {
             NextCut = () => _cuts++,
             Configuration = ModelGuest.ConfigurationOf(1, Disks.Keys),

@@ -11,19 +11,21 @@ using Xunit;
 namespace Umbra.Qemu.Tests.Disks;
 
 /// <summary>
-/// A QEMU with one disk and no guest system, its mirror, and a shadow's disk kept as an array. The "guest" writes
-/// through the disk's device by QEMU's own I/O tester, which holds QEMU's main loop for as long as the write takes.
+/// A QEMU with one disk and no guest system, how it is followed, and a shadow's disk kept as an array. The "guest"
+/// writes through the disk's device by QEMU's own I/O tester, which holds QEMU's main loop for as long as the write
+/// takes.
 /// </summary>
 internal sealed class MirrorBed : IAsyncDisposable
 {
     public const int DiskBytes = 24 * Sizes.MiB;
     private readonly TestVm _host = new();
     private readonly long _logBytes;
+    private readonly DiskMode _mode;
     private long _applied;
 
-    public MirrorBed(long logBytes = 64 * Sizes.MiB)
+    public MirrorBed(long logBytes = 64 * Sizes.MiB, DiskMode mode = DiskMode.Mirror)
     {
-        _logBytes = logBytes;
+        (_logBytes, _mode) = (logBytes, mode);
         Server = NbdServer.Start(Path.Combine(_host.Directory, "nbd"));
     }
 
@@ -42,7 +44,7 @@ internal sealed class MirrorBed : IAsyncDisposable
 
     public QemuVm Vm { get; private set; } = null!;
 
-    public MirroredDisks Disks { get; private set; } = null!;
+    public SourceDisks Disks { get; private set; } = null!;
 
     /// <summary>The shadow's disk: what the log, applied as far as <see cref="Apply"/> went, has made of it.</summary>
     public byte[] Shadow { get; } = new byte[DiskBytes];
@@ -55,27 +57,31 @@ internal sealed class MirrorBed : IAsyncDisposable
         string image = ImagePath;
         if (content is not null) await File.WriteAllBytesAsync(image, content);
         Vm = await _host.Start(Definition, "a");
-        Disks = Mirror();
+        Disks = Follow(_mode);
     }
 
     /// <summary>What an agent makes of the VM's disks.</summary>
-    public MirroredDisks Mirror() => new(new MirroredDisksOptions
+    public SourceDisks Follow(DiskMode mode)
     {
-        Vm = Definition.Name,
-        Disks =
-        [
-            new MirroredDisk(
-                new DiskGeometry("d0", DiskBytes), QemuNames.DiskNode("d0"), IsReadable ? ImagePath : ""),
-        ],
-        Monitor = Vm.Monitor,
-        Brake = Vm.Brake,
-        Server = Server,
-        LogBytesMax = _logBytes,
-        MayRun = () => MayRun,
-    });
+        var options = new SourceDisksOptions
+        {
+            Vm = Definition.Name,
+            Disks =
+            [
+                new SourceDisk(
+                    new DiskGeometry("d0", DiskBytes), QemuNames.DiskNode("d0"), IsReadable ? ImagePath : ""),
+            ],
+            Monitor = Vm.Monitor,
+            Brake = Vm.Brake,
+            Server = Server,
+            LogBytesMax = _logBytes,
+            MayRun = () => MayRun,
+        };
+        return mode == DiskMode.Backup ? new BackedUpDisks(options) : new MirroredDisks(options);
+    }
 
     /// <summary>Lets another agent's object take over.</summary>
-    public void Replace(MirroredDisks disks)
+    public void Replace(SourceDisks disks)
     {
         Disks.Dispose();
         Disks = disks;
@@ -147,21 +153,28 @@ internal sealed class MirrorBed : IAsyncDisposable
         return owed;
     }
 
-    /// <summary>A barrier: stops the guest, cuts, applies and compares the shadow with the image.</summary>
-    public async Task CutAndCompare()
+    /// <summary>
+    /// A barrier: stops the guest, cuts, applies and compares the shadow with the image as it was then.
+    /// </summary>
+    /// <param name="meanwhile">What the guest does before the cut is whole, where that comes later.</param>
+    public async Task CutAndCompare(Func<Task>? meanwhile = null)
     {
         QmpOutcome<QmpNothing> stopped = Disks.StopGuest();
         Assert.True(stopped.IsOk, stopped.ToString());
-        CallOutcome cut = Disks.Cut(out long end);
+        CallOutcome cut = Disks.Cut();
         Assert.True(cut.Succeeded, cut.Detail);
-        Assert.Equal(Disks.End, end);
-        Apply();
         byte[] image = await File.ReadAllBytesAsync(ImagePath);
-        int same = Shadow.AsSpan().CommonPrefixLength(image);
-        Assert.True(same == DiskBytes, $"the shadow differs from the image at {same}");
         CallOutcome whole = Disks.Confirm(isStopped: true);
         Assert.True(whole.Succeeded, whole.Detail);
+        if (_mode == DiskMode.Mirror) Assert.True(Disks.TryGetCutEnd(out _));
         await TestVm.Ask(Vm, QmpCommands.Cont);
+        if (meanwhile is not null) await meanwhile();
+        long end = 0;
+        await Until(() => Disks.TryGetCutEnd(out end), "the cut is whole");
+        Assert.Equal(Disks.End, end);
+        Apply();
+        int same = Shadow.AsSpan().CommonPrefixLength(image);
+        Assert.True(same == DiskBytes, $"the shadow differs from the image at {same}");
     }
 
     /// <summary>Another client's monitor: what it does shows on the product's only by events.</summary>

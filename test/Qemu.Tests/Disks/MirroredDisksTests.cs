@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Core.Epochs;
 using Umbra.Core.Policy;
@@ -42,7 +43,7 @@ public sealed class MirroredDisksTests
         Assert.True(await bed.GuestIo("write -P 7 1M 64k") < s_stallMax);
         await MirrorBed.Until(() => bed.Disks.State == DiskMirrorState.Broken, "the mirror is seen to be broken");
         Assert.Contains("error", bed.Disks.Detail, StringComparison.Ordinal);
-        Assert.False(bed.Disks.Cut(out _).Succeeded);
+        Assert.False(bed.Disks.Cut().Succeeded);
         await bed.GuestIo("write -P 8 2M 64k");
         await bed.RestartAndCopy();
         await bed.CutAndCompare();
@@ -64,7 +65,7 @@ public sealed class MirroredDisksTests
                 $"qemu-io -d /machine/peripheral/d0/virtio-backend \"aio_write -P {i} {i}M 64k\""));
             Assert.True(hand.Finish(writing, TestVm.Deadline).IsOk);
             Assert.True(bed.Disks.StopGuest().IsOk);
-            CallOutcome cut = bed.Disks.Cut(out _);
+            CallOutcome cut = bed.Disks.Cut();
             Assert.False(cut.Succeeded);
             Assert.Contains("error while mirroring", cut.Detail, StringComparison.Ordinal);
             await TestVm.Ask(bed.Vm, QmpCommands.Cont);
@@ -82,7 +83,7 @@ public sealed class MirroredDisksTests
         await bed.RestartAndCopy();
         await bed.CutAndCompare();
         Assert.True(bed.Disks.StopGuest().IsOk);
-        Assert.True(bed.Disks.Cut(out _).Succeeded);
+        Assert.True(bed.Disks.Cut().Succeeded);
         await TestVm.Ask(bed.Vm, QmpCommands.Cont);
         bed.Server.DisconnectAll();
         await bed.GuestIo("write -P 7 1M 64k");
@@ -104,7 +105,7 @@ public sealed class MirroredDisksTests
         await bed.CutAndCompare();
         Assert.True(hand.Execute(QmpCommands.BlockJobCancel(MirrorNames.Job(0), force: true), TestVm.Deadline).IsOk);
         Assert.True(bed.Disks.StopGuest().IsOk);
-        bool cut = bed.Disks.Cut(out _).Succeeded;
+        bool cut = bed.Disks.Cut().Succeeded;
         await TestVm.Ask(bed.Vm, QmpCommands.Cont);
         Assert.False(cut && bed.Disks.Confirm(isStopped: false).Succeeded);
         await bed.RestartAndCopy();
@@ -121,7 +122,7 @@ public sealed class MirroredDisksTests
         using var mirror = new DiskMirror(bed.Vm.Monitor, 0, QemuNames.DiskNode("d0"));
         QmpOutcome<QmpNothing> started = mirror.Start(foreign.SocketPath, "x", CopySpeed.For(64 * Sizes.MiB));
         Assert.True(started.IsOk, started.ToString());
-        await MirrorBed.Until(() => mirror.State == MirrorState.Ready, "the foreign copy is complete");
+        await MirrorBed.Until(() => mirror.State == DiskJobState.Ready, "the foreign copy is complete");
         foreign.Freeze();
         await bed.GuestIo("aio_write -P 7 1M 64k");
         long start = Stopwatch.GetTimestamp();
@@ -168,7 +169,7 @@ public sealed class MirroredDisksTests
         Assert.Equal(DiskMirrorState.Owing, bed.Disks.State);
         Assert.Contains("limit", bed.Disks.Detail, StringComparison.Ordinal);
         await bed.GuestIo("write -P 77 22M 64k");
-        Assert.False(bed.Disks.Cut(out _).Succeeded);
+        Assert.False(bed.Disks.Cut().Succeeded);
         int round = 0;
         // The guest writes on: to blocks that are read already, and to others.
         long owed = await bed.CatchUp(() => bed.GuestIo($"write -P {100 + round} {round++ % 24}M 4k"));
@@ -217,7 +218,7 @@ public sealed class MirroredDisksTests
         await using var bed = new MirrorBed();
         await bed.Start(RandomDisk());
         await bed.RestartAndCopy();
-        bed.Replace(bed.Mirror());
+        bed.Replace(bed.Follow(DiskMode.Mirror));
         await bed.GuestIo("write -P 5 3M 64k");
         await bed.RestartAndCopy();
         await bed.CutAndCompare();
@@ -229,7 +230,7 @@ public sealed class MirroredDisksTests
         await using var bed = new MirrorBed(logBytes: PolicyRules.DiskLogBytesMin);
         await bed.Start(RandomDisk());
         bed.Restart();
-        CallOutcome cut = bed.Disks.Cut(out _);
+        CallOutcome cut = bed.Disks.Cut();
         Assert.False(cut.Succeeded);
         Assert.Contains("d0 is not in step", cut.Detail, StringComparison.Ordinal);
     }

@@ -1,12 +1,11 @@
 using Umbra.Core.Protocol;
 using Umbra.Linux;
 using Umbra.Linux.Files;
-using Umbra.Qemu.Qmp;
 
 namespace Umbra.Qemu.Disks;
 
-/// <summary>A disk of <see cref="MirroredDisks"/> with what belongs to the present run of its mirror.</summary>
-internal sealed class Mirrored(int number, MirroredDisk disk, QmpSession monitor) : IDisposable
+/// <summary>A disk of <see cref="SourceDisks"/> with what belongs to the present run of its job.</summary>
+internal sealed class FollowedDisk(int number, SourceDisk disk, DiskJob job) : IDisposable
 {
     private DiskFile? _image;
 
@@ -14,7 +13,7 @@ internal sealed class Mirrored(int number, MirroredDisk disk, QmpSession monitor
 
     public DiskGeometry Geometry => disk.Geometry;
 
-    public DiskMirror Mirror { get; } = new(monitor, number, disk.SourceNode);
+    public DiskJob Job => job;
 
     public DiskExport? Export { get; private set; }
 
@@ -47,6 +46,6 @@ internal sealed class Mirrored(int number, MirroredDisk disk, QmpSession monitor
     public void Dispose()
     {
         _image?.Dispose();
-        Mirror.Dispose();
+        job.Dispose();
     }
 }

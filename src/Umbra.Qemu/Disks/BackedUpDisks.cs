@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using Umbra.Core.Epochs;
+using Umbra.Qemu.Qmp;
+
+namespace Umbra.Qemu.Disks;
+
+/// <summary>
+/// Disks that are followed by incremental backups: QEMU notes where the guest writes, and each cut starts a job that
+/// copies it into the log as it was then. A guest that runs on meanwhile is told that a write is done by its own disk
+/// alone, but for the first one to a place that is still to be copied.
+/// </summary>
+public sealed class BackedUpDisks : SourceDisks
+{
+    private readonly DiskBackup[] _backups;
+
+    /// <summary>Disks that are not followed yet: <see cref="SourceDisks.Restart"/> begins.</summary>
+    public BackedUpDisks(SourceDisksOptions options)
+        : this(options, [.. options.Disks.Select((d, i) =>
+            new DiskBackup(options.Monitor, i, d.SourceNode, d.Geometry.Bytes, options.CutEnded))])
+    {
+    }
+
+    private BackedUpDisks(SourceDisksOptions options, DiskBackup[] backups)
+        : base(options, backups) => _backups = backups;
+
+    private bool IsCopyingCut => Array.Exists(_backups, static b => b.IsCopyingCut);
+
+    /// <inheritdoc/>
+    private protected override CallOutcome CutAll()
+    {
+        long start = Stopwatch.GetTimestamp();
+        if (Judge(out string detail) != DiskMirrorState.Ready) return CallOutcome.Failed(detail);
+        if (IsCopyingCut) return CallOutcome.Failed("what the disks had at the last cut is still being copied");
+        // Whole up to here, and no longer catching up: what the log cannot hold from now on fails the cut.
+        if (!Log.TryCut(out _)) return CallOutcome.Failed(OverLimit);
+        QmpCall<QmpNothing>[] begun = [.. _backups.Select(static b => b.BeginCut())];
+        QmpOutcome<QmpNothing> outcome = QmpOutcome.Ok<QmpNothing>(default);
+        for (int i = 0; i < begun.Length; i++)
+        {
+            QmpOutcome<QmpNothing> one = _backups[i].EndCut(begun[i]);
+            if (outcome.IsOk) outcome = one;
+        }
+
+        // What one disk copies although another could not is of no epoch, and in the log: the next cut builds on it.
+        return outcome.IsOk
+            ? CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start))
+            : CallOutcome.Failed(outcome.Description);
+    }
+
+    /// <inheritdoc/>
+    private protected override bool TryEndCut(out long end)
+    {
+        end = 0;
+        // In this order: a job that ends has failed before, if it has.
+        return !IsCopyingCut && Judge(out _) == DiskMirrorState.Ready && Log.TryCut(out end);
+    }
+}

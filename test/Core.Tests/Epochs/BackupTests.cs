@@ -1,0 +1,169 @@
+using Umbra.Core.Api;
+using Umbra.Core.Basics;
+using Umbra.Core.Epochs;
+using Umbra.Core.Protocol;
+using Umbra.Testing.Replication;
+using Xunit;
+
+namespace Umbra.Core.Tests.Epochs;
+
+/// <summary>A pair whose disks are followed by backups: an epoch's blocks come after its pause.</summary>
+public class BackupTests
+{
+    private const int LogBytes = 120_000;
+    private readonly PairRig _rig = new(
+        new ProtectionPolicy { Interval = TimeSpan.FromMilliseconds(100), DiskMode = DiskMode.Backup }, LogBytes);
+
+    private byte _value;
+
+    private ModelSourceDisks Guest => _rig.Guest.ModelDisks;
+
+    public BackupTests()
+    {
+        Fill(3 * Sizes.Block, 200);
+        _rig.Seed();
+        _rig.Run(TimeSpan.FromMilliseconds(150));
+        _rig.ToShadow.Clear();
+    }
+
+    [Fact]
+    public void Every_epoch_is_its_cut_though_the_guest_writes_while_its_blocks_are_copied()
+    {
+        for (int turn = 0; turn < 5; turn++)
+        {
+            Fill(12 * Sizes.Page, _value++);
+            int epochs = _rig.SourceSaid.Epochs.Count;
+            _rig.Run(TimeSpan.FromMilliseconds(250), WriteSome);
+            Assert.True(_rig.SourceSaid.Epochs.Count > epochs, "an epoch got through");
+            _rig.AssertShadowIsACut();
+        }
+
+        Assert.DoesNotContain(_rig.ToShadow, m => m is HashRequest);
+    }
+
+    [Fact]
+    public void A_block_that_is_written_to_often_is_sent_once_an_epoch()
+    {
+        for (byte value = 0; value < 50; value++) Fill(Sizes.Page, value);
+        _rig.Sync();
+        Assert.InRange(SentBlockBytes, Sizes.Page, Sizes.Page + 200);
+        _rig.AssertShadowIsACut();
+    }
+
+    [Fact]
+    public void An_epoch_ends_when_its_blocks_are_copied_and_not_before()
+    {
+        Fill(20 * Sizes.Page, 1);
+        int epochs = Ends;
+        Guest.IsCopyHeld = true;
+        _rig.Run(TimeSpan.FromMilliseconds(400));
+        Assert.True(_rig.Guest.Running);
+        Assert.Equal(epochs, Ends);
+        Guest.IsCopyHeld = false;
+        _rig.RunUntil(() => Ends > epochs);
+        _rig.Run(TimeSpan.FromMilliseconds(50));
+        _rig.AssertShadowIsACut();
+    }
+
+    [Fact]
+    public void What_the_log_cannot_hold_is_read_again_and_no_hash_is_asked_for()
+    {
+        Fill(3 * Sizes.Block, 7);
+        _rig.Run(TimeSpan.FromMilliseconds(130), WriteSome);
+        _rig.Sync();
+        Assert.DoesNotContain(_rig.ToShadow, m => m is HashRequest);
+        Assert.Contains(_rig.SourceSaid.Reports, r => r.Text.Contains("read again", StringComparison.Ordinal));
+        _rig.AssertShadowIsACut();
+        _rig.Sync();
+        _rig.AssertShadowIsACut();
+    }
+
+    [Fact]
+    public void While_the_link_is_down_nothing_is_logged_and_afterwards_what_was_written_is_sent()
+    {
+        long end = Guest.End;
+        _rig.Disconnect();
+        for (byte turn = 0; turn < 5; turn++) Fill(LogBytes, turn);
+        Assert.Equal(end, Guest.End);
+        Fill(20 * Sizes.Page, 9);
+        _rig.Connect();
+        _rig.Sync();
+        Assert.DoesNotContain(_rig.ToShadow, m => m is HashRequest { Disk: >= 0 });
+        _rig.AssertShadowIsACut();
+    }
+
+    [Theory]
+    [InlineData(typeof(BlockBatch))]
+    [InlineData(typeof(EpochEnd))]
+    public void A_link_that_breaks_in_an_epoch_has_it_sent_again(Type lost)
+    {
+        Fill(20 * Sizes.Page, 7);
+        bool isLost = false;
+        _rig.Loses = message => isLost |= message.GetType() == lost;
+        _rig.Run(TimeSpan.FromMilliseconds(200));
+        Assert.True(isLost);
+        _rig.Loses = _ => false;
+        _rig.Disconnect();
+        _rig.ToShadow.Clear();
+        WriteSome();
+        _rig.Connect();
+        _rig.Sync();
+        Assert.DoesNotContain(_rig.ToShadow, m => m is HashRequest);
+        _rig.AssertShadowIsACut();
+    }
+
+    [Fact]
+    public void A_backup_that_fails_before_an_epoch_is_whole_has_the_disks_compared_by_hashes()
+    {
+        Fill(20 * Sizes.Page, 7);
+        Guest.IsCopyHeld = true;
+        _rig.RunUntil(() => Guest.IsCopyingCut);
+        Guest.Break();
+        Guest.IsCopyHeld = false;
+        _rig.Sync();
+        Assert.Contains(_rig.ToShadow, m => m is HashRequest { Disk: 0 });
+        _rig.AssertShadowIsACut();
+    }
+
+    [Fact]
+    public void A_swap_waits_for_the_last_epochs_blocks()
+    {
+        _rig.Source.RequestSwap("swap", rehearsal: false, _rig.Now);
+        _rig.RunUntil(() =>
+        {
+            if (_rig.Guest.Running) WriteSome();
+            return !_rig.Guest.Running && Guest.IsCopyingCut;
+        });
+        Guest.IsCopyHeld = true;
+        _rig.Run(TimeSpan.FromMilliseconds(200));
+        Assert.Empty(_rig.ShadowSaid.Claims);
+        Guest.IsCopyHeld = false;
+        _rig.RunUntil(() => _rig.ShadowSaid.Claims.Count > 0);
+        _rig.AssertShadowIsACut();
+        Assert.True(_rig.Media.Disks["disk0"].Content.AsSpan().SequenceEqual(_rig.Disks["disk0"].Content));
+    }
+
+    private long SentBlockBytes => _rig.ToShadow.OfType<BlockBatch>().Sum(static batch => (long)batch.Payload.Length);
+
+    private int Ends => _rig.ToShadow.Count(static m => m is EpochEnd);
+
+    private void WriteSome()
+    {
+        var random = new Random(_value++);
+        byte[] data = new byte[512 * random.Next(1, 30)];
+        random.NextBytes(data);
+        Guest.Write(0, 512 * random.Next(((3 * Sizes.Block) - data.Length) / 512), data);
+        Guest.Zero(1, 512 * random.Next(16), 512);
+    }
+
+    private void Fill(int bytes, byte value)
+    {
+        byte[] data = new byte[Sizes.Page];
+        for (int at = 0; at < bytes; at += data.Length)
+        {
+            // No two blocks alike, and none that shrinks.
+            new Random((value * 1000) + at).NextBytes(data);
+            Guest.Write(0, at, data);
+        }
+    }
+}
