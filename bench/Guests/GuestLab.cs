@@ -80,10 +80,9 @@ public sealed class GuestLab : IAsyncDisposable
     /// <summary>Kernel options of a workload that fills and writes so much of its memory.</summary>
     public static string OptionsOf(Workload workload, long filledBytes = FilledDefault)
     {
-        string disk = workload.Name == "idle" || workload.Job.Length > 0 ? "0" : "50";
         string job = workload.Job.Length > 0 ? " umbra.job=" + workload.Job : "";
         return $"umbra.ram={filledBytes / Sizes.MiB}M umbra.hot=20 umbra.rate={workload.PageWritesPerSecond} "
-            + $"umbra.diskrate={disk}{job}";
+            + $"umbra.diskrate={workload.DiskWritesPerSecond}{job}";
     }
 
     /// <summary>Creates the guest, not protected yet, and waits until its workload runs.</summary>
@@ -110,10 +109,10 @@ public sealed class GuestLab : IAsyncDisposable
     }
 
     /// <summary>Protects it at this interval and waits until epochs flow.</summary>
-    public async Task<VmView> ProtectAsync(TimeSpan interval)
+    public async Task<VmView> ProtectAsync(TimeSpan interval, DiskMode diskMode = DiskMode.Mirror)
     {
         string text = string.Create(CultureInfo.InvariantCulture, $"{interval.TotalMilliseconds}ms");
-        await Lab.UmbraAsync("protect", Name, "--interval", text);
+        await Lab.UmbraAsync("protect", Name, "--interval", text, "--disk-mode", diskMode.ToString());
         return await ProtectedAsync();
     }
 

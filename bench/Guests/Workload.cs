@@ -9,6 +9,9 @@ public sealed record Workload(string Name, string PageWritesPerSecond, string Jo
 {
     private const int PagesPerMegabyte = 244; // 10^6 / 4096
 
+    /// <summary>Block writes of the guest's own workload, or <c>max</c>.</summary>
+    public string DiskWritesPerSecond { get; init; } = "0";
+
     /// <summary>All there are.</summary>
     public static IReadOnlyList<Workload> All { get; } =
     [
@@ -16,7 +19,8 @@ public sealed record Workload(string Name, string PageWritesPerSecond, string Jo
         Writer(10),
         Writer(50),
         Writer(200),
-        new("random-max", "max", "", "page writes as fast as they go"),
+        new("random-max", "max", "", "page writes as fast as they go") { DiskWritesPerSecond = "50" },
+        new("disk", "0", "", "blocks written at random as fast as they go") { DiskWritesPerSecond = "max" },
         new("sqlite", "0", "sqlite", "durable transactions of Debian's sqlite3 on a virtio disk"),
         new("perl", "0", "perl", "a perl program that builds hashes, lists and strings"),
     ];
@@ -28,5 +32,5 @@ public sealed record Workload(string Name, string PageWritesPerSecond, string Jo
 
     private static Workload Writer(int megabytes) => new(
         $"random-{megabytes}", (megabytes * PagesPerMegabyte).ToString(), "",
-        $"pages written at random, {megabytes} MB of pages a second");
+        $"pages written at random, {megabytes} MB of pages a second") { DiskWritesPerSecond = "50" };
 }

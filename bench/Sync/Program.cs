@@ -1,4 +1,5 @@
 using System.Globalization;
+using Umbra.Core.Api;
 using Umbra.Core.Basics;
 using Umbra.Lab;
 
@@ -22,6 +23,8 @@ internal static class Program
             new BenchOption(
                 "--workloads", "NAME,...", "of " + string.Join(", ", Guests.Workload.All.Select(w => w.Name))),
             new BenchOption("--intervals", "MS,...", "time between epochs (default 1000,100,50)"),
+            new BenchOption("--disk-modes", "MODE,...", "how the disks are followed: mirror, backup (default mirror)"),
+            new BenchOption("--link", "MB/S", "limit of the link to the shadow once epochs flow (default none; needs tc)"),
             new BenchOption("--seconds", "N", $"measured time of each case (default {SecondsDefault})"),
             new BenchOption("--memory", "MIB", $"the guest's memory (default {MemoryDefault})"),
             new BenchOption("--runs", "N", "all of it so often, and how far the runs lie apart (default 1)"),
@@ -31,6 +34,7 @@ internal static class Program
             "./dev bench sync --report sync.json",
             "./dev bench sync --workloads sqlite --intervals 100 --seconds 60",
             "./dev bench sync --workloads random-10 --runs 3 --compare 2",
+            "./dev bench sync --workloads sqlite --intervals 1000 --disk-modes mirror,backup --link 4",
         ]);
 
     private static Task<int> Main(string[] arguments)
@@ -42,6 +46,9 @@ internal static class Program
                 .Select(Guests.Workload.Named)],
             Intervals = [.. parsed.List("--intervals", parsed.Quick ? "100" : "1000,100,50")
                 .Select(ms => TimeSpan.FromMilliseconds(int.Parse(ms, CultureInfo.InvariantCulture)))],
+            DiskModes = [.. parsed.List("--disk-modes", "mirror")
+                .Select(mode => Enum.Parse<DiskMode>(mode, ignoreCase: true))],
+            LinkBytesPerSecond = parsed.Number("--link", 0) * 1_000_000L,
             Time = TimeSpan.FromSeconds(parsed.Number("--seconds", parsed.Quick ? 3 : SecondsDefault)),
             MemoryBytes = parsed.Number("--memory", MemoryDefault) * (long)Sizes.MiB,
             FloorRounds = parsed.Quick ? 10 : 100,

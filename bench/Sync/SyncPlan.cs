@@ -1,4 +1,5 @@
 using Umbra.Bench.Guests;
+using Umbra.Core.Api;
 
 namespace Umbra.Bench.Sync;
 
@@ -8,6 +9,11 @@ internal sealed record SyncPlan
     public required IReadOnlyList<Workload> Workloads { get; init; }
 
     public required IReadOnlyList<TimeSpan> Intervals { get; init; }
+
+    public required IReadOnlyList<DiskMode> DiskModes { get; init; }
+
+    /// <summary>Of the way to the shadow once epochs flow, bytes a second; 0: none.</summary>
+    public required long LinkBytesPerSecond { get; init; }
 
     /// <summary>Of each case.</summary>
     public required TimeSpan Time { get; init; }

@@ -40,7 +40,11 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
             HostView host = (await lab.Fleet.FleetAsync()).Hosts.Single(one => one.Name == vm.Primary);
             report.QemuVersion = host.Description!.QemuVersion;
             FloorFigures floor = await FloorAsync(lab, workload);
-            foreach (TimeSpan interval in plan.Intervals) await MeasureAsync(lab, workload, interval, floor);
+            foreach (TimeSpan interval in plan.Intervals)
+            {
+                foreach (DiskMode mode in plan.DiskModes) await MeasureAsync(lab, workload, interval, mode, floor);
+            }
+
             await lab.RemoveVmAsync();
         }
     }
@@ -66,12 +70,15 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
         return floor;
     }
 
-    private async Task MeasureAsync(GuestLab lab, Workload workload, TimeSpan interval, FloorFigures floor)
+    private async Task MeasureAsync(
+        GuestLab lab, Workload workload, TimeSpan interval, DiskMode mode, FloorFigures floor)
     {
         // Before and after, because others use the machine too.
         double bare = await lab.SpeedAsync(workload, plan.Time / 2);
-        await lab.ProtectAsync(interval);
+        await lab.ProtectAsync(interval, mode);
         LabHost host = await lab.PrimaryAsync();
+        if (plan.LinkBytesPerSecond > 0) host.LimitManagement(plan.LinkBytesPerSecond);
+        long events = (await lab.Fleet.EventsAsync(0)).Events[^1].Number;
         int agent = host.Agent.Id;
         SyncStatus before = await StatusAsync(lab);
         TimeSpan cpu = Machine.CpuTime(agent);
@@ -83,6 +90,8 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
         double cpuSeconds = (Machine.CpuTime(agent) - cpu).TotalSeconds;
         long resident = Machine.ResidentOwnBytes(agent);
         SyncStatus after = await StatusAsync(lab);
+        int resyncs = (await lab.Fleet.EventsAsync(events)).Events.Count(e => e.Kind == "sync.resync");
+        if (plan.LinkBytesPerSecond > 0) host.UnlimitManagement();
         await lab.UnprotectAsync();
         bare = (bare + await lab.SpeedAsync(workload, plan.Time / 2)) / 2;
         long epochs = after.Epochs - before.Epochs;
@@ -92,7 +101,8 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
         long diskRaw = after.DiskRawBytes - before.DiskRawBytes;
         long diskWire = after.DiskWireBytes - before.DiskWireBytes;
         PauseStatistics pause = after.Pause;
-        string name = $"{workload.Name} {interval.TotalMilliseconds:0} ms";
+        string name = $"{workload.Name} {interval.TotalMilliseconds:0} ms"
+            + (mode == DiskMode.Mirror ? "" : ", " + mode.ToString().ToLowerInvariant());
         var figures = new Dictionary<string, double?>
         {
             ["pauseMeanMs"] = Statistics.Round(pause.MeanMs), ["pauseP50Ms"] = Statistics.Round(pause.P50Ms),
@@ -100,7 +110,7 @@ internal sealed class SyncRun(SyncPlan plan, BenchReport report)
             ["scanCopyMs"] = Statistics.Round(pause.ScanCopyMs),
             ["deviceStateMs"] = Statistics.Round(pause.DeviceStateMs), ["contMs"] = Statistics.Round(pause.ContMs),
             ["floorRatio"] = Statistics.Round(pause.P50Ms / floor.Pause.P50),
-            ["epochs"] = epochs,
+            ["epochs"] = epochs, ["resyncs"] = resyncs,
             ["intervalMs"] = epochs == 0 ? null : Statistics.Round(1000 * seconds / epochs),
             ["rawPagesPerEpoch"] = epochs == 0 ? null : Statistics.Round(raw / (double)epochs / Sizes.Page),
             ["rawMBs"] = Statistics.Round(raw / seconds / 1e6), ["wireMBs"] = Statistics.Round(wire / seconds / 1e6),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Umbra.Core.Basics;
 
 namespace Umbra.Lab;
@@ -132,6 +133,16 @@ public sealed class LabHost
 
     /// <summary>Ends <see cref="CutManagement"/>.</summary>
     public void HealManagement() => Space.Ip($"link set {ManagementInterface} up");
+
+    /// <summary>
+    /// From now on so much goes out over the management network, bytes a second; what waits is held for a second.
+    /// </summary>
+    public void LimitManagement(long bytesPerSecond) => Space.Tc(string.Create(
+        CultureInfo.InvariantCulture,
+        $"qdisc replace dev {ManagementInterface} root tbf rate {bytesPerSecond}bps burst 64kb latency 1s"));
+
+    /// <summary>Ends <see cref="LimitManagement"/>.</summary>
+    public void UnlimitManagement() => Space.Tc($"qdisc del dev {ManagementInterface} root");
 
     /// <summary>Cuts the host's bridge off the guests' LAN.</summary>
     public void CutLan() => Space.Ip("link set lan down");

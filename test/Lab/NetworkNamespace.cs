@@ -18,6 +18,10 @@ public sealed record NetworkNamespace(string Name)
     /// <summary>Runs <c>ip</c> inside.</summary>
     public void Ip(string words) => ShellCommand.Ip($"-n {Name} {words}");
 
+    /// <summary>Runs <c>tc</c> inside.</summary>
+    public void Tc(string words) =>
+        ShellCommand.Run("tc", ["-n", Name, .. words.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+
     /// <summary>Runs a command inside, to its end.</summary>
     public CommandResult TryRun(params string[] command) =>
         ShellCommand.TryRun("ip", ["netns", "exec", Name, .. command]);

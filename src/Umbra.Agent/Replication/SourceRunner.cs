@@ -43,6 +43,8 @@ internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
     private volatile PairConnection? _connection;
     private FullCompare? _compare;
     private TimeSpan _compareUntil;
+    private TimeSpan _steppedAt;
+    private TimeSpan _capturedAt;
     private string _lastAction = "";
     private string _swap = "";
     private TaskCompletionSource? _turn;
@@ -191,6 +193,7 @@ internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
     private void Step()
     {
         TimeSpan now = BootClock.Now;
+        _steppedAt = now;
         if (_compare is { IsAsking: true } && now >= _compareUntil)
             EndCompare($"the shadow's hashes took longer than {CompareLimits.AskingMax.TotalMinutes:0} minutes");
         WeighHardware(now);
@@ -370,6 +373,12 @@ internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
     {
         Pauses.Add(report.Pause);
         if (_compare is not { IsCaptured: true, IsAsking: false } compare) return;
+        if (report.CutAt != _capturedAt)
+        {
+            EndCompare("the epoch that was to be compared came to nothing");
+            return;
+        }
+
         _session!.IsHeldBack = true;
         _compareUntil = BootClock.Now + CompareLimits.AskingMax;
         if (compare.Begin(report.Epoch) is { } request) _connection?.Send(request);
@@ -425,6 +434,7 @@ internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
     private void Capture(FullCompare compare)
     {
         _guest!.BeforeResume = null;
+        _capturedAt = _steppedAt;
         TimeSpan until = BootClock.Now + CompareLimits.PauseMax;
         compare.BeginCapture(_guest.SavedStateHash, _services.Hash.Hash(_guest.Configuration.Span));
         while (compare.CaptureSome())

@@ -33,15 +33,10 @@ public sealed class BackedUpDisks : SourceDisks
         if (IsCopyingCut) return CallOutcome.Failed("what the disks had at the last cut is still being copied");
         // Whole up to here, and no longer catching up: what the log cannot hold from now on fails the cut.
         if (!Log.TryCut(out _)) return CallOutcome.Failed(OverLimit);
-        QmpCall<QmpNothing>[] begun = [.. _backups.Select(static b => b.BeginCut())];
-        QmpOutcome<QmpNothing> outcome = QmpOutcome.Ok<QmpNothing>(default);
-        for (int i = 0; i < begun.Length; i++)
-        {
-            QmpOutcome<QmpNothing> one = _backups[i].EndCut(begun[i]);
-            if (outcome.IsOk) outcome = one;
-        }
-
-        // What one disk copies although another could not is of no epoch, and in the log: the next cut builds on it.
+        // Together: one that copied already would have to be drained before the next could begin.
+        QmpOutcome<QmpNothing> outcome = Monitor.Execute(
+            QmpCommands.BlockdevBackups(_backups.Select(static b => b.BeginCut())), MirrorLimits.CommandDeadline);
+        foreach (DiskBackup backup in _backups) backup.CutBegun(outcome);
         return outcome.IsOk
             ? CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start))
             : CallOutcome.Failed(outcome.Description);

@@ -51,26 +51,25 @@ public sealed class DiskBackup : DiskJob
     }
 
     /// <summary>
-    /// With the VM stopped: starts the copying of what was written since the last cut, as it is now. The VM may run
-    /// when <see cref="EndCut"/> has returned.
+    /// With the VM stopped, and what was written since the last cut about to be copied as it is now: the job that does
+    /// it. <see cref="CutBegun"/> says how that went.
     /// </summary>
-    public QmpCall<QmpNothing> BeginCut()
+    public JsonObject BeginCut()
     {
+        // It may have ended before its command is answered.
         _isCopyingCut = true;
         JsonObject job = JobOptions("incremental");
         job["bitmap"] = MirrorNames.Changes(Disk);
         job["bitmap-mode"] = "on-success";
-        return Begin(QmpCommands.BlockdevBackup(job));
+        return job;
     }
 
-    /// <summary>Waits for QEMU to have begun.</summary>
-    public QmpOutcome<QmpNothing> EndCut(QmpCall<QmpNothing> begun)
+    /// <summary>What QEMU answered to the job of <see cref="BeginCut"/>.</summary>
+    public void CutBegun(QmpOutcome<QmpNothing> outcome)
     {
-        QmpOutcome<QmpNothing> outcome = Finish(begun);
-        if (outcome.IsOk) return outcome;
-        if (outcome.Status != QmpStatus.QemuError) return Fail(outcome);
-        _isCopyingCut = false;
-        return outcome;
+        if (outcome.IsOk) return;
+        if (outcome.Status == QmpStatus.QemuError) _isCopyingCut = false;
+        else Fail(outcome);
     }
 
     /// <inheritdoc/>

@@ -156,12 +156,6 @@ public abstract class DiskJob : IDisposable
     protected QmpOutcome<T> Execute<T>(QmpCommand<T> command) =>
         _monitor.Execute(command, MirrorLimits.CommandDeadline);
 
-    /// <summary>Sends a quick command, and does not wait.</summary>
-    protected QmpCall<T> Begin<T>(QmpCommand<T> command) => _monitor.Begin(command);
-
-    /// <summary>Waits for the answer to what was begun.</summary>
-    protected QmpOutcome<T> Finish<T>(QmpCall<T> call) => _monitor.Finish(call, MirrorLimits.CommandDeadline);
-
     private QmpOutcome<QmpNothing> Cancel()
     {
         string id = MirrorNames.Job(Disk);

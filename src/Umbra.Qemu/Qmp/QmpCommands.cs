@@ -118,6 +118,14 @@ public static class QmpCommands
     /// <summary>Starts a backup job; <paramref name="options"/> as in QEMU's schema.</summary>
     public static QmpCommand<QmpNothing> BlockdevBackup(JsonObject options) => Nothing("blockdev-backup", options);
 
+    /// <summary>Starts several backup jobs, all of them or none.</summary>
+    public static QmpCommand<QmpNothing> BlockdevBackups(IEnumerable<JsonObject> options)
+    {
+        var actions = new JsonArray();
+        foreach (JsonObject one in options) actions.Add((JsonNode)Object(("type", "blockdev-backup"), ("data", one)));
+        return Nothing("transaction", Object(("actions", actions)));
+    }
+
     /// <summary>Has a block node note where it is written to, in pieces of 64 KiB.</summary>
     public static QmpCommand<QmpNothing> BlockDirtyBitmapAdd(string nodeName, string bitmap) =>
         Nothing("block-dirty-bitmap-add", Object(("node", nodeName), ("name", bitmap)));
