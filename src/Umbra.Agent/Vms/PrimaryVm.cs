@@ -192,6 +192,7 @@ internal sealed class PrimaryVm : IAsyncDisposable
     public async Task UpdateAsync(Assignment assignment, Action changed)
     {
         _changed = changed;
+        QemuLogs.Turn(Files);
         if (Devices.IsLookWanted) await FollowDevicesAsync();
         // Devices change in the running VM alone, and the controller may not know yet what was found there.
         assignment = assignment with { Vm = Record.Assignment.Vm, Attach = null };

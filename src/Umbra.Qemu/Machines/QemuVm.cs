@@ -178,7 +178,9 @@ public sealed class QemuVm : IDisposable
         try
         {
             using FileStream log = File.OpenRead(path);
-            log.Position = Math.Max(start, log.Length - LogTailBytes);
+            // One that was turned since has nothing that is older.
+            long from = start <= log.Length ? start : 0;
+            log.Position = Math.Max(from, log.Length - LogTailBytes);
             return new StreamReader(log).ReadToEnd().Trim();
         }
         catch (IOException)

@@ -39,6 +39,28 @@ public sealed class QemuVmTests
     }
 
     [Fact]
+    public async Task A_log_that_has_become_too_long_begins_anew_and_QEMU_writes_on()
+    {
+        await using var vms = new TestVm();
+        HostPaths paths = vms.Paths(TestVm.Small, "a");
+        byte[] much = new byte[QemuLogs.BytesMax + 1];
+        await File.WriteAllBytesAsync(paths.ErrorLog, much, Cancel);
+        QemuVm vm = await vms.Start();
+        QemuLogs.Turn(paths);
+        Assert.Equal(0, new FileInfo(paths.ErrorLog).Length);
+        Assert.Equal(much.Length, new FileInfo(paths.ErrorLog + QemuLogs.EarlierSuffix).Length);
+        Assert.False(File.Exists(paths.ConsoleLog + QemuLogs.EarlierSuffix));
+        Assert.Empty(vm.LastWords);
+        await TestVm.Ask(vm, QmpCommands.BlockdevAdd(QmpCommands.Object(
+            ("driver", "null-co"), ("node-name", "t"), ("size", 65536))));
+        await TestVm.Ask(vm, QmpCommands.BlockdevAdd(QmpCommands.Object(
+            ("driver", "null-co"), ("node-name", "s"), ("size", 65536))));
+        await TestVm.Ask(vm, QmpCommands.BlockdevBackup(QmpCommands.Object(
+            ("job-id", "j"), ("device", "s"), ("target", "t"), ("sync", "full"))));
+        Assert.Contains("block size", vm.LastWords, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_VM_is_adopted_after_its_first_master_let_go()
     {
         await using var vms = new TestVm();
