@@ -156,6 +156,25 @@ public sealed class FaultBed : IAsyncDisposable
         Assert.True(changed.ExitCode == 0, changed.Output + changed.Error);
     }
 
+    /// <summary>
+    /// Cuts the link until the guest has written all that it writes to of its disk, once: more than the host's log of
+    /// the disk's writes may have.
+    /// </summary>
+    public async Task OutrunLogAsync()
+    {
+        LabHost shadow = await ShadowAsync();
+        shadow.CutManagement();
+        await WaitAsync("to be degraded", vm => vm.Protection is not ProtectionState.Protected);
+        await Console.SendAsync("rate ram 0");
+        await Console.SendAsync("rate disk max");
+        GuestStatus now, first = await Console.StatusAsync();
+        do now = await Console.StatusAsync();
+        while (now.Ops - first.Ops < GuestLogBytes / Sizes.Page);
+        await Console.SendAsync("rate disk 50");
+        await Console.SendAsync("rate ram 2000");
+        shadow.HealManagement();
+    }
+
     /// <summary>The newest events, for the test's output.</summary>
     public async Task SayEventsAsync()
     {

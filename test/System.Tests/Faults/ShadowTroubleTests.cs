@@ -67,18 +67,7 @@ public sealed class ShadowTroubleTests(FaultBed bed)
         await bed.BeginAsync();
         bed.BeginFault();
         long before = (await bed.Fleet.EventsAsync(0)).Events[^1].Number;
-        LabHost shadow = await bed.ShadowAsync();
-        shadow.CutManagement();
-        await bed.WaitAsync("to be degraded", vm => vm.Protection is not ProtectionState.Protected);
-        // All that it writes to, once: more than the host's log of the disk's writes may have.
-        await bed.Console.SendAsync("rate ram 0");
-        await bed.Console.SendAsync("rate disk max");
-        GuestStatus now, first = await bed.Console.StatusAsync();
-        do now = await bed.Console.StatusAsync();
-        while (now.Ops - first.Ops < FaultBed.GuestLogBytes / Sizes.Page);
-        await bed.Console.SendAsync("rate disk 50");
-        await bed.Console.SendAsync("rate ram 2000");
-        shadow.HealManagement();
+        await bed.OutrunLogAsync();
         long back = Stopwatch.GetTimestamp();
         await bed.HealedAsync();
         FaultBed.Say($"protected {Stopwatch.GetElapsedTime(back).TotalSeconds:0.0} s after the link was back");

@@ -16,30 +16,7 @@ public sealed class StandstillTests(FaultBed bed)
     public async Task An_agent_that_stands_still_stalls_neither_the_guest_nor_its_disk_for_a_second()
     {
         await bed.BeginAsync();
-        await bed.RepeatAsync(FaultBed.Count(3), async _ =>
-        {
-            LabHost host = await bed.PrimaryAsync();
-            EpochNumber known = (await bed.ViewAsync()).PrimaryStatus!.Sync.Acknowledged;
-            await bed.Console.SendAsync("reset");
-            Copies.Signal(host.Agent.Id, "STOP");
-            await Task.Delay(Frozen, TestContext.Current.CancellationToken);
-            GuestStatus status = await bed.Console.StatusAsync();
-            var slowest = TimeSpan.FromTicks(status.DiskWriteMaxNs / TimeSpan.NanosecondsPerTick);
-            FaultBed.Say($"slowest disk write of the guest: {slowest.TotalMilliseconds:0} ms");
-            if (host.Agent.HasExited)
-            {
-                // It stood still in the middle of a pause, and its guard ended it.
-                FaultBed.Say("it was ended in a pause");
-                host.StartAgent();
-            }
-            else
-            {
-                Copies.Signal(host.Agent.Id, "CONT");
-            }
-
-            Assert.True(slowest <= StallMax, $"a disk write of the guest took {slowest}");
-            await bed.HealedAsync(known);
-        });
+        await bed.RepeatAsync(FaultBed.Count(3), async _ => await StandStillAsync(bed));
         await bed.EndAsync(StallMax);
     }
 
@@ -56,5 +33,31 @@ public sealed class StandstillTests(FaultBed bed)
         await bed.HealedAsync();
         bed.EndFault();
         await bed.EndAsync(StallMax);
+    }
+
+    /// <summary>The primary's agent stands still, and no write of the guest's may wait for it for long.</summary>
+    internal static async Task StandStillAsync(FaultBed bed)
+    {
+        LabHost host = await bed.PrimaryAsync();
+        EpochNumber known = (await bed.ViewAsync()).PrimaryStatus!.Sync.Acknowledged;
+        await bed.Console.SendAsync("reset");
+        Copies.Signal(host.Agent.Id, "STOP");
+        await Task.Delay(Frozen, TestContext.Current.CancellationToken);
+        GuestStatus status = await bed.Console.StatusAsync();
+        var slowest = TimeSpan.FromTicks(status.DiskWriteMaxNs / TimeSpan.NanosecondsPerTick);
+        FaultBed.Say($"slowest disk write of the guest: {slowest.TotalMilliseconds:0} ms");
+        if (host.Agent.HasExited)
+        {
+            // It stood still in the middle of a pause, and its guard ended it.
+            FaultBed.Say("it was ended in a pause");
+            host.StartAgent();
+        }
+        else
+        {
+            Copies.Signal(host.Agent.Id, "CONT");
+        }
+
+        Assert.True(slowest <= StallMax, $"a disk write of the guest took {slowest}");
+        await bed.HealedAsync(known);
     }
 }
