@@ -17,6 +17,8 @@ namespace Umbra.Qemu.Disks;
 /// </remarks>
 public sealed class DiskBackup : DiskJob
 {
+    private const string NoQuorum = "this QEMU cannot back disks up safely: follow them by --disk-mode mirror";
+
     private readonly long _bytes;
     private readonly Action _ended;
     private volatile string _vote = "";
@@ -40,6 +42,8 @@ public sealed class DiskBackup : DiskJob
         _isCopyingCut = false;
         _vote = MirrorNames.NewVote(Disk);
         QmpOutcome<QmpNothing> outcome = Execute(QmpCommands.BlockdevAdd(TolerantOptions(socketPath, export)));
+        if (outcome.Status == QmpStatus.QemuError && outcome.Description.Contains("'quorum'", StringComparison.Ordinal))
+            outcome = QmpOutcome.Failed<QmpNothing>(QmpStatus.QemuError, $"{outcome.Description}; {NoQuorum}");
         // The bitmap first: what is written before the copy begins is in both.
         if (outcome.IsOk) outcome = Execute(QmpCommands.BlockDirtyBitmapAdd(Source, MirrorNames.Changes(Disk)));
         if (!outcome.IsOk) return Fail(outcome);

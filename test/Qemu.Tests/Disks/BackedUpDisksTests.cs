@@ -5,6 +5,7 @@ using Umbra.Core.Policy;
 using Umbra.Qemu.Disks;
 using Umbra.Qemu.Machines;
 using Umbra.Qemu.Qmp;
+using Umbra.Testing;
 using Xunit;
 
 namespace Umbra.Qemu.Tests.Disks;
@@ -156,6 +157,23 @@ public sealed class BackedUpDisksTests
         Assert.DoesNotContain(nodes, n => n.NodeName.StartsWith(MirrorNames.Prefix, StringComparison.Ordinal));
         Assert.True(bed.Vm.Monitor.Execute(
             QmpCommands.BlockDirtyBitmapAdd(QemuNames.DiskNode("d0"), MirrorNames.Changes(0)), TestVm.Deadline).IsOk);
+    }
+
+    [Fact]
+    public async Task A_QEMU_without_quorum_says_what_to_do_instead()
+    {
+        await using var fake = new FakeQemu();
+        Task served = fake.Serve();
+        QmpOutcome<QmpSession> connected = await QmpSession.ConnectAsync(
+            fake.Path, TestVm.Deadline, TestContext.Current.CancellationToken);
+        await served;
+        using QmpSession monitor = connected.Value;
+        using var backup = new DiskBackup(monitor, 0, "disk", Sizes.MiB, static () => { });
+        Task<QmpOutcome<QmpNothing>> started = Task.Run(() => backup.Start("nbd", "x", CopySpeed.For(64 * Sizes.MiB)));
+        await fake.Refuse(await fake.Expect("blockdev-add"), "Parameter 'driver' does not accept value 'quorum'");
+        Assert.False((await started).IsOk);
+        Assert.Contains("--disk-mode mirror", backup.Detail, StringComparison.Ordinal);
+        Assert.Equal(DiskJobState.Failed, backup.State);
     }
 
     private static MirrorBed NewBed(long logBytes = 64 * Sizes.MiB) => new(logBytes, DiskMode.Backup);
