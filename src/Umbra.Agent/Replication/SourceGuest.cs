@@ -129,8 +129,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
     /// <param name="changed">Called when its devices are not those of the definition any more.</param>
     /// <param name="wake">Called, from any thread, when the session has to be called.</param>
     public static (SourceGuest? Guest, string Error) Open(
-        AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, Action changed,
-        Action wake)
+        AgentServices services, VmPaths paths, PrimaryVm vm, Assignment assignment, Action changed, Action wake)
     {
         int process = vm.Qemu.Identity.Pid;
         Outcome<RamMapping> mapping = RamMapping.Find(process, vm.RamBacking, assignment.Vm.MemoryBytes);
