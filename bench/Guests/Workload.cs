@@ -32,5 +32,8 @@ public sealed record Workload(string Name, string PageWritesPerSecond, string Jo
 
     private static Workload Writer(int megabytes) => new(
         $"random-{megabytes}", (megabytes * PagesPerMegabyte).ToString(), "",
-        $"pages written at random, {megabytes} MB of pages a second") { DiskWritesPerSecond = "50" };
+        $"pages written at random, {megabytes} MB of pages a second")
+    {
+        DiskWritesPerSecond = "50",
+    };
 }

@@ -24,7 +24,7 @@ internal static class Program
                 "--workloads", "NAME,...", "of " + string.Join(", ", Guests.Workload.All.Select(w => w.Name))),
             new BenchOption("--intervals", "MS,...", "time between epochs (default 1000,100,50)"),
             new BenchOption("--disk-modes", "MODE,...", "how the disks are followed: mirror, backup (default mirror)"),
-            new BenchOption("--link", "MB/S", "limit of the link to the shadow once epochs flow (default none; needs tc)"),
+            new BenchOption("--link", "MB/S", "limit of the way to the shadow once epochs flow (default none; by tc)"),
             new BenchOption("--seconds", "N", $"measured time of each case (default {SecondsDefault})"),
             new BenchOption("--memory", "MIB", $"the guest's memory (default {MemoryDefault})"),
             new BenchOption("--runs", "N", "all of it so often, and how far the runs lie apart (default 1)"),

@@ -60,18 +60,6 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
     /// <summary>Part of the copy that is done; 1 when none is under way.</summary>
     public double Progress => Follows ? 1 : disks.Progress;
 
-    /// <summary>
-    /// Whether the end of the newest cut is known, and with it what belongs to the epoch; asking finds out.
-    /// </summary>
-    public bool IsCutKnown
-    {
-        get
-        {
-            if (_isCutOpen && disks.TryGetCutEnd(out long end)) (_cut, _isCutOpen) = (end, false);
-            return !_isCutOpen;
-        }
-    }
-
     /// <summary>Operations logged and not sent yet, those of the next epoch left out.</summary>
     public long Left => Math.Max(0, Limit - _next);
 
@@ -192,6 +180,16 @@ internal sealed class SourceDiskStream(ISourceDisks disks, SourcePages pages, So
         WaitedAtCut = WaitingBytes;
         _cutCompletesCopy = !Follows;
         return outcome;
+    }
+
+    /// <summary>
+    /// Finds out what belongs to the epoch that was cut; false while its end is not known. What the log has until then
+    /// is of the epoch in any case.
+    /// </summary>
+    public bool FindCutEnd()
+    {
+        if (_isCutOpen && disks.TryGetCutEnd(out long end)) (_cut, _isCutOpen) = (end, false);
+        return !_isCutOpen;
     }
 
     /// <summary>The barrier failed after the cut.</summary>

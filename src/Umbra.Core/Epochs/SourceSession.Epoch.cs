@@ -270,7 +270,7 @@ public sealed partial class SourceSession
             return now;
         }
 
-        bool isCutKnown = _disks.IsCutKnown;
+        bool isCutKnown = _disks.FindCutEnd();
         if (_disks.Left > 0)
         {
             if (!_disks.SendSome(_writer, SessionLimits.DiskBytesPerStep)) SendHello(now);

@@ -19,6 +19,9 @@ public sealed class DiskBackup : DiskJob
 {
     private const string NoQuorum = "this QEMU cannot back disks up safely: follow them by --disk-mode mirror";
 
+    // Requests that QEMU sends off before it answers, in the pause: 64 of them, as usual, take it 5 ms.
+    private const int CutWorkers = 4;
+
     private readonly long _bytes;
     private readonly Action _ended;
     private volatile string _vote = "";
@@ -65,6 +68,7 @@ public sealed class DiskBackup : DiskJob
         JsonObject job = JobOptions("incremental");
         job["bitmap"] = MirrorNames.Changes(Disk);
         job["bitmap-mode"] = "on-success";
+        job["x-perf"] = QmpCommands.Object(("max-workers", CutWorkers));
         return job;
     }
 

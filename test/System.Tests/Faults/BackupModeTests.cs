@@ -13,19 +13,20 @@ public sealed class BackupModeTests(FaultBed bed)
     private static readonly TimeSpan GapMax = TimeSpan.FromSeconds(1);
 
     [Fact]
-    public Task A_killed_agent_is_no_disk_error_of_a_guest_that_writes_as_fast_as_it_can() => WithBackupsAsync(async () =>
-    {
-        await bed.Console.SendAsync("rate disk max");
-        await bed.RepeatAsync(FaultBed.Count(Quick), async _ =>
+    public Task A_killed_agent_is_no_disk_error_of_a_guest_that_writes_as_fast_as_it_can() =>
+        WithBackupsAsync(async () =>
         {
-            LabHost host = await bed.PrimaryAsync();
-            host.KillAgent();
-            EpochNumber known = (await bed.ViewAsync()).PrimaryStatus!.Sync.Acknowledged;
-            host.StartAgent();
-            await bed.HealedAsync(known);
+            await bed.Console.SendAsync("rate disk max");
+            await bed.RepeatAsync(FaultBed.Count(Quick), async _ =>
+            {
+                LabHost host = await bed.PrimaryAsync();
+                host.KillAgent();
+                EpochNumber known = (await bed.ViewAsync()).PrimaryStatus!.Sync.Acknowledged;
+                host.StartAgent();
+                await bed.HealedAsync(known);
+            });
+            await bed.Console.SendAsync("rate disk 50");
         });
-        await bed.Console.SendAsync("rate disk 50");
-    });
 
     [Fact]
     public Task An_agent_that_stands_still_stalls_no_write_for_a_second() => WithBackupsAsync(async () =>
