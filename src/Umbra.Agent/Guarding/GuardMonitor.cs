@@ -98,7 +98,7 @@ internal sealed class GuardMonitor : IDisposable
     {
         for (int disk = 0; disk < disks; disk++)
         {
-            string node = MirrorNames.Target(disk);
+            string node = DiskJobNames.Target(disk);
             // A disk without a mirror answers with an error, which is right; nobody waits for the answers.
             TrySend($$$"""
                 {"exec-oob":"yank","id":0,"arguments":{"instances":[{"type":"block-node","node-name":"{{{node}}}"}]}}

@@ -2,7 +2,7 @@ using Umbra.Core.Protocol;
 
 namespace Umbra.Core.Epochs;
 
-/// <summary>How the mirroring of a VM's disks stands.</summary>
+/// <summary>How the following of a VM's disks, by mirrors or backups, stands.</summary>
 public enum DiskMirrorState
 {
     /// <summary>There is no complete log: never started, or failed. The session restarts it.</summary>

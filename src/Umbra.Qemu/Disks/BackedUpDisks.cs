@@ -33,9 +33,11 @@ public sealed class BackedUpDisks : SourceDisks
         if (IsCopyingCut) return CallOutcome.Failed("what the disks had at the last cut is still being copied");
         // Whole up to here, and no longer catching up: what the log cannot hold from now on fails the cut.
         if (!Log.TryCut(out _)) return CallOutcome.Failed(OverLimit);
+        // What a full copy or a lost link has left to be copied may be many times what the log holds.
+        CopySpeed? speed = IsStreamed ? CopySpeed.For(Log.BytesMax) : null;
         // Together: one that copied already would have to be drained before the next could begin.
         QmpOutcome<QmpNothing> outcome = Monitor.Execute(
-            QmpCommands.BlockdevBackups(_backups.Select(static b => b.BeginCut())), MirrorLimits.CommandDeadline);
+            QmpCommands.BlockdevBackups(_backups.Select(b => b.BeginCut(speed))), DiskJobLimits.CommandDeadline);
         foreach (DiskBackup backup in _backups) backup.CutBegun(outcome);
         return outcome.IsOk
             ? CallOutcome.DoneIn(Stopwatch.GetElapsedTime(start))

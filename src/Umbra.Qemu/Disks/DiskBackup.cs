@@ -26,6 +26,7 @@ public sealed class DiskBackup : DiskJob
     private readonly Action _ended;
     private volatile string _vote = "";
     private volatile bool _isCopyingCut;
+    private volatile bool _isStreamed;
 
     /// <summary>One that is not started.</summary>
     /// <param name="monitor">The VM's first monitor.</param>
@@ -40,15 +41,18 @@ public sealed class DiskBackup : DiskJob
     public bool IsCopyingCut => _isCopyingCut;
 
     /// <inheritdoc/>
+    public override bool MayBeHeld => base.MayBeHeld || (_isCopyingCut && _isStreamed);
+
+    /// <inheritdoc/>
     public override QmpOutcome<QmpNothing> Start(string socketPath, string export, CopySpeed speed)
     {
         _isCopyingCut = false;
-        _vote = MirrorNames.NewVote(Disk);
+        _vote = DiskJobNames.NewVote(Disk);
         QmpOutcome<QmpNothing> outcome = Execute(QmpCommands.BlockdevAdd(TolerantOptions(socketPath, export)));
         if (outcome.Status == QmpStatus.QemuError && outcome.Description.Contains("'quorum'", StringComparison.Ordinal))
             outcome = QmpOutcome.Failed<QmpNothing>(QmpStatus.QemuError, $"{outcome.Description}; {NoQuorum}");
         // The bitmap first: what is written before the copy begins is in both.
-        if (outcome.IsOk) outcome = Execute(QmpCommands.BlockDirtyBitmapAdd(Source, MirrorNames.Changes(Disk)));
+        if (outcome.IsOk) outcome = Execute(QmpCommands.BlockDirtyBitmapAdd(Source, DiskJobNames.Changes(Disk)));
         if (!outcome.IsOk) return Fail(outcome);
         Become(DiskJobState.Copying);
         JsonObject job = JobOptions("full");
@@ -61,13 +65,17 @@ public sealed class DiskBackup : DiskJob
     /// With the VM stopped, and what was written since the last cut about to be copied as it is now: the job that does
     /// it. <see cref="CutBegun"/> says how that went.
     /// </summary>
-    public JsonObject BeginCut()
+    /// <param name="speed">
+    /// How fast it may go where the reader lets go of what it has read; null where all of it is kept.
+    /// </param>
+    public JsonObject BeginCut(CopySpeed? speed)
     {
         // It may have ended before its command is answered.
-        _isCopyingCut = true;
+        (_isStreamed, _isCopyingCut) = (speed is not null, true);
         JsonObject job = JobOptions("incremental");
-        job["bitmap"] = MirrorNames.Changes(Disk);
+        job["bitmap"] = DiskJobNames.Changes(Disk);
         job["bitmap-mode"] = "on-success";
+        job["speed"] = speed?.BytesPerSecondMax ?? 0;
         job["x-perf"] = QmpCommands.Object(("max-workers", CutWorkers));
         return job;
     }
@@ -83,7 +91,7 @@ public sealed class DiskBackup : DiskJob
     /// <inheritdoc/>
     protected override void OnEvent(QmpEvent e)
     {
-        string job = MirrorNames.Job(Disk);
+        string job = DiskJobNames.Job(Disk);
         switch (e.Name)
         {
             case QmpEvent.QuorumReportBad when e.Text("node-name") == _vote:
@@ -107,20 +115,20 @@ public sealed class DiskBackup : DiskJob
     }
 
     private JsonObject JobOptions(string sync) => QmpCommands.Object(
-        ("job-id", MirrorNames.Job(Disk)),
+        ("job-id", DiskJobNames.Job(Disk)),
         ("device", Source),
-        ("target", MirrorNames.Tolerant(Disk)),
-        ("filter-node-name", MirrorNames.Filter(Disk)),
+        ("target", DiskJobNames.Tolerant(Disk)),
+        ("filter-node-name", DiskJobNames.Filter(Disk)),
         ("sync", sync));
 
     private JsonObject TolerantOptions(string socketPath, string export) => QmpCommands.Object(
         ("driver", "quorum"),
-        ("node-name", MirrorNames.Tolerant(Disk)),
+        ("node-name", DiskJobNames.Tolerant(Disk)),
         ("vote-threshold", 1),
         ("children", new JsonArray(
             QmpCommands.Object(
                 ("driver", "raw"),
                 ("node-name", _vote),
-                ("file", MirrorNames.TargetOptions(Disk, socketPath, export))),
+                ("file", DiskJobNames.TargetOptions(Disk, socketPath, export))),
             QmpCommands.Object(("driver", "null-co"), ("size", _bytes)))));
 }

@@ -25,7 +25,7 @@ public enum DiskJobState
 public readonly record struct CopySpeed(long BytesPerSecondMax, long BytesInFlightMax)
 {
     /// <summary>
-    /// As fast as a log of this size can take when it is looked at every <see cref="MirrorLimits.WatchPeriod"/>: what
+    /// As fast as a log of this size can take when it is looked at every <see cref="DiskJobLimits.WatchPeriod"/>: what
     /// comes in between two looks stays below a third of it. The guest's own writes are not slowed.
     /// </summary>
     public static CopySpeed For(long logBytesMax) =>
@@ -64,6 +64,9 @@ public abstract class DiskJob : IDisposable
     /// <summary>Why it failed, for people; else empty.</summary>
     public string Detail => _detail;
 
+    /// <summary>Whether a copy is under way whose reader lets go of what it has read: it may be held back.</summary>
+    public virtual bool MayBeHeld => _state == DiskJobState.Copying;
+
     /// <summary>The disk's number.</summary>
     protected int Disk { get; }
 
@@ -80,13 +83,13 @@ public abstract class DiskJob : IDisposable
     public abstract QmpOutcome<QmpNothing> Start(string socketPath, string export, CopySpeed speed);
 
     /// <summary>
-    /// Holds the full copy back, or lets it go on: the answer to a log that fills faster than it is read. The guest's
-    /// own writes are followed all the while. Doing it twice is an error of QEMU's and harmless.
+    /// Holds the copy back, or lets it go on: the answer to a log that fills faster than it is read. The guest's own
+    /// writes are followed all the while. Doing it twice is an error of QEMU's and harmless.
     /// </summary>
     public QmpOutcome<QmpNothing> HoldCopy(bool hold, TimeSpan deadline) => _monitor.Execute(
         hold
-            ? QmpCommands.BlockJobPause(MirrorNames.Job(Disk))
-            : QmpCommands.BlockJobResume(MirrorNames.Job(Disk)),
+            ? QmpCommands.BlockJobPause(DiskJobNames.Job(Disk))
+            : QmpCommands.BlockJobResume(DiskJobNames.Job(Disk)),
         deadline);
 
     /// <summary>The job as QEMU sees it; null when there is none.</summary>
@@ -101,7 +104,7 @@ public abstract class DiskJob : IDisposable
     {
         foreach (BlockJobInfo job in jobs)
         {
-            if (job.Id == MirrorNames.Job(Disk)) return job;
+            if (job.Id == DiskJobNames.Job(Disk)) return job;
         }
 
         return null;
@@ -118,9 +121,9 @@ public abstract class DiskJob : IDisposable
         _state = DiskJobState.Stopped;
         _detail = "";
         QmpOutcome<QmpNothing> outcome = Cancel();
-        if (outcome.IsOk) outcome = Remove(QmpCommands.BlockdevDel(MirrorNames.Tolerant(Disk)));
-        if (outcome.IsOk) outcome = Remove(QmpCommands.BlockdevDel(MirrorNames.Target(Disk)));
-        if (outcome.IsOk) outcome = Remove(QmpCommands.BlockDirtyBitmapRemove(Source, MirrorNames.Changes(Disk)));
+        if (outcome.IsOk) outcome = Remove(QmpCommands.BlockdevDel(DiskJobNames.Tolerant(Disk)));
+        if (outcome.IsOk) outcome = Remove(QmpCommands.BlockdevDel(DiskJobNames.Target(Disk)));
+        if (outcome.IsOk) outcome = Remove(QmpCommands.BlockDirtyBitmapRemove(Source, DiskJobNames.Changes(Disk)));
         return outcome.IsOk ? outcome : Fail(outcome);
     }
 
@@ -154,11 +157,11 @@ public abstract class DiskJob : IDisposable
 
     /// <summary>A quick command.</summary>
     protected QmpOutcome<T> Execute<T>(QmpCommand<T> command) =>
-        _monitor.Execute(command, MirrorLimits.CommandDeadline);
+        _monitor.Execute(command, DiskJobLimits.CommandDeadline);
 
     private QmpOutcome<QmpNothing> Cancel()
     {
-        string id = MirrorNames.Job(Disk);
+        string id = DiskJobNames.Job(Disk);
         using QmpEventWait gone = _monitor.Expect(
             QmpEvent.JobStatusChange, e => e.Text("id") == id && e.Text("status") == "null");
         QmpOutcome<BlockJobInfo?> job = Query();
@@ -171,7 +174,7 @@ public abstract class DiskJob : IDisposable
         QmpOutcome<QmpNothing> outcome = Execute(QmpCommands.BlockJobCancel(id, force: true));
         // It may have ended by itself in between: then there is nothing left to wait for but its last event.
         if (!outcome.IsOk && outcome.Status != QmpStatus.QemuError) return outcome;
-        QmpOutcome<QmpEvent> ended = gone.Wait(MirrorLimits.CancelDeadline);
+        QmpOutcome<QmpEvent> ended = gone.Wait(DiskJobLimits.CancelDeadline);
         return ended.IsOk ? QmpOutcome.Ok<QmpNothing>(default) : ended.As<QmpNothing>();
     }
 

@@ -21,13 +21,13 @@ public sealed class DiskMirror : DiskJob
     public override QmpOutcome<QmpNothing> Start(string socketPath, string export, CopySpeed speed)
     {
         QmpOutcome<QmpNothing> outcome = Execute(QmpCommands.BlockdevAdd(
-            MirrorNames.TargetOptions(Disk, socketPath, export)));
+            DiskJobNames.TargetOptions(Disk, socketPath, export)));
         if (!outcome.IsOk) return Fail(outcome);
         // The job may be ready before its command is answered.
         Become(DiskJobState.Copying);
         outcome = Execute(QmpCommands.BlockdevMirror(JobOptions(speed)));
         if (outcome.IsOk) return outcome;
-        Execute(QmpCommands.BlockdevDel(MirrorNames.Target(Disk)));
+        Execute(QmpCommands.BlockdevDel(DiskJobNames.Target(Disk)));
         return Fail(outcome);
     }
 
@@ -48,7 +48,7 @@ public sealed class DiskMirror : DiskJob
     /// <inheritdoc/>
     protected override void OnEvent(QmpEvent e)
     {
-        if (e.Text("device") != MirrorNames.Job(Disk)) return;
+        if (e.Text("device") != DiskJobNames.Job(Disk)) return;
         switch (e.Name)
         {
             case QmpEvent.BlockJobReady:
@@ -64,10 +64,10 @@ public sealed class DiskMirror : DiskJob
     }
 
     private JsonObject JobOptions(CopySpeed speed) => QmpCommands.Object(
-        ("job-id", MirrorNames.Job(Disk)),
+        ("job-id", DiskJobNames.Job(Disk)),
         ("device", Source),
-        ("target", MirrorNames.Target(Disk)),
-        ("filter-node-name", MirrorNames.Filter(Disk)),
+        ("target", DiskJobNames.Target(Disk)),
+        ("filter-node-name", DiskJobNames.Filter(Disk)),
         ("sync", "full"),
         ("copy-mode", "write-blocking"),
         ("granularity", Sizes.Block),

@@ -98,7 +98,7 @@ public sealed class MirroredDisks : SourceDisks
     {
         if (_asked is not { } asked) return QueryJobs();
         _asked = null;
-        return Monitor.Finish(asked, MirrorLimits.CommandDeadline);
+        return Monitor.Finish(asked, DiskJobLimits.CommandDeadline);
     }
 
     private static string Describe(BlockJobInfo? job) => job is null

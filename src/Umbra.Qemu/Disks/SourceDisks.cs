@@ -56,7 +56,8 @@ public sealed record SourceDisksOptions
 
 /// <summary>
 /// The disks of one running VM with their jobs, exports and log. The replicating thread calls it; the log is filled by
-/// the server's threads. A watch holds the full copy back while the log is more than half full.
+/// the server's threads. A watch holds a copy back while the log is more than half full, where its reader lets go of
+/// what it has read.
 /// </summary>
 public abstract class SourceDisks : ISourceDisks, IDisposable
 {
@@ -84,7 +85,7 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
         Log = new DiskLog(options.LogBytesMax);
         _disks = [.. options.Disks.Select((d, i) => new FollowedDisk(i, d, jobs[i]))];
         Geometry = [.. options.Disks.Select(d => d.Geometry)];
-        _watch = options.Time.CreateTimer(_ => Watch(), null, MirrorLimits.WatchPeriod, MirrorLimits.WatchPeriod);
+        _watch = options.Time.CreateTimer(_ => Watch(), null, DiskJobLimits.WatchPeriod, DiskJobLimits.WatchPeriod);
     }
 
     /// <inheritdoc/>
@@ -153,6 +154,7 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
             Log.Restart(canCatchUp ? [.. Geometry.Select(d => d.Bytes)] : []);
             _braked = "";
             _attempt++;
+            IsStreamed = true;
             foreach (FollowedDisk disk in _disks)
             {
                 QmpOutcome<QmpNothing> outcome = Start(disk);
@@ -180,7 +182,9 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
     public bool TryGetCutEnd(out long end)
     {
         end = 0;
-        return _disks.Length == 0 || TryEndCut(out end);
+        if (_disks.Length > 0 && !TryEndCut(out end)) return false;
+        IsStreamed = false;
+        return true;
     }
 
     /// <summary>Sends the question that <see cref="Confirm"/> takes the answer of, where there is one to ask.</summary>
@@ -204,6 +208,7 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
     /// <inheritdoc/>
     public CallOutcome CatchUp()
     {
+        IsStreamed = true;
         Log.CatchUp();
         _owedAtFirst = Log.OwedBytes;
         return CallOutcome.Done;
@@ -212,7 +217,7 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
     /// <inheritdoc/>
     public CallOutcome ReadOwed()
     {
-        if (!Log.TryTakeOwed(MirrorLimits.OwedBytesMax, out int disk, out long offset, out int length))
+        if (!Log.TryTakeOwed(DiskJobLimits.OwedBytesMax, out int disk, out long offset, out int length))
             return CallOutcome.Done;
         if (_piece.Length < length) _piece = GC.AllocateUninitializedArray<byte>(length);
         if (_disks[disk].ReadImage(offset, _piece.AsSpan(0, length)) is { } error)
@@ -260,6 +265,12 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>
+    /// Whether the reader lets go of what it has read: up to the end of the first cut that follows on a full copy or on
+    /// catching up. Later ones are kept until the shadow has them, so that holding them back would hold them for ever.
+    /// </summary>
+    private protected bool IsStreamed { get; private set; }
+
     /// <summary>What is logged and not released.</summary>
     private protected DiskLog Log { get; }
 
@@ -285,7 +296,7 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
 
     /// <summary>The block jobs that QEMU has.</summary>
     private protected QmpOutcome<IReadOnlyList<BlockJobInfo>> QueryJobs() =>
-        Monitor.Execute(QmpCommands.QueryBlockJobs, MirrorLimits.CommandDeadline);
+        Monitor.Execute(QmpCommands.QueryBlockJobs, DiskJobLimits.CommandDeadline);
 
     /// <summary>How the following stands, and why it is not complete.</summary>
     private protected DiskMirrorState Judge(out string detail)
@@ -311,7 +322,7 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
 
     private void NoteBrake()
     {
-        _braked = $"stop hung on the disks' jobs for {MirrorLimits.StallMax.TotalMilliseconds} ms";
+        _braked = $"stop hung on the disks' jobs for {DiskJobLimits.StallMax.TotalMilliseconds} ms";
         Interlocked.Increment(ref _brakes);
     }
 
@@ -324,7 +335,7 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
         foreach (FollowedDisk disk in _disks) disk.Export?.Retire();
         QmpOutcome<IReadOnlyList<BlockJobInfo>> jobs = QueryJobs();
         if (!jobs.IsOk) return CallOutcome.Failed(jobs.Description);
-        QmpOutcome<string> status = Monitor.Execute(QmpCommands.QueryStatus, MirrorLimits.CommandDeadline);
+        QmpOutcome<string> status = Monitor.Execute(QmpCommands.QueryStatus, DiskJobLimits.CommandDeadline);
         if (!status.IsOk) return CallOutcome.Failed(status.Description);
         bool pauses = status.Value == "running" && _disks.Any(d => d.Job.JobIn(jobs.Value) is not null);
         QmpOutcome<QmpNothing> outcome = pauses ? StopBare() : QmpOutcome.Ok<QmpNothing>(default);
@@ -345,7 +356,7 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
     {
         QmpOutcome<QmpNothing> over = QmpOutcome.Failed<QmpNothing>(QmpStatus.QemuError, "it may not run any more");
         if (!_options.MayRun()) return over;
-        QmpOutcome<QmpNothing> resumed = RunControl.Resume(Monitor, MirrorLimits.CommandDeadline);
+        QmpOutcome<QmpNothing> resumed = RunControl.Resume(Monitor, DiskJobLimits.CommandDeadline);
         if (_options.MayRun()) return resumed;
         StopGuest();
         return over;
@@ -365,7 +376,7 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
     }
 
     private QmpOutcome<QmpNothing> StopBare() =>
-        MirrorBrake.Stop(Monitor, _options.Brake, _disks.Length, NoteBrake);
+        DiskJobBrake.Stop(Monitor, _options.Brake, _disks.Length, NoteBrake);
 
     private void Watch()
     {
@@ -384,11 +395,10 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
 
     private void BalanceCopy(FollowedDisk disk)
     {
-        DiskJobState state = disk.Job.State;
-        if (state is not (DiskJobState.Copying or DiskJobState.Ready)) return;
-        bool hold = state == DiskJobState.Copying && Log.Fill > (disk.IsHeld ? GoOnBelow : HoldCopyAbove);
+        if (disk.Job.State is not (DiskJobState.Copying or DiskJobState.Ready)) return;
+        bool hold = disk.Job.MayBeHeld && Log.Fill > (disk.IsHeld ? GoOnBelow : HoldCopyAbove);
         if (hold == disk.IsHeld) return;
-        QmpOutcome<QmpNothing> outcome = disk.Job.HoldCopy(hold, MirrorLimits.WatchPeriod);
+        QmpOutcome<QmpNothing> outcome = disk.Job.HoldCopy(hold, DiskJobLimits.WatchPeriod);
         if (outcome.Status is QmpStatus.Ok or QmpStatus.QemuError) disk.IsHeld = hold;
     }
 }

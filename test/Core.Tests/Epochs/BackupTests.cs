@@ -12,7 +12,11 @@ public class BackupTests
 {
     private const int LogBytes = 120_000;
     private readonly PairRig _rig = new(
-        new ProtectionPolicy { Interval = TimeSpan.FromMilliseconds(100), DiskMode = DiskMode.Backup }, LogBytes);
+        new ProtectionPolicy { Interval = TimeSpan.FromMilliseconds(100), DiskMode = DiskMode.Backup }, LogBytes)
+    {
+        // As a disk that is faster than the link.
+        CopyBytes = 4 * Sizes.Block,
+    };
 
     private byte _value;
 
@@ -76,6 +80,43 @@ public class BackupTests
         _rig.AssertShadowIsACut();
         _rig.Sync();
         _rig.AssertShadowIsACut();
+    }
+
+    [Fact]
+    public void A_guest_that_writes_more_in_every_epoch_than_the_log_holds_gets_epochs_through_all_the_same()
+    {
+        int epochs = _rig.SourceSaid.Epochs.Count;
+        int turn = 0;
+        _rig.Run(TimeSpan.FromSeconds(3), () =>
+        {
+            if (turn++ % 20 == 0) Fill(3 * Sizes.Block, (byte)turn);
+        });
+        Assert.True(_rig.SourceSaid.Epochs.Count > epochs + 5, $"{_rig.SourceSaid.Epochs.Count - epochs} epochs");
+        Assert.DoesNotContain(_rig.ToShadow, m => m is HashRequest);
+        _rig.AssertShadowIsACut();
+    }
+
+    [Fact]
+    public void What_is_written_during_a_full_copy_may_be_more_than_the_log_holds()
+    {
+        PairRig rig = new(_rig.Policy, LogBytes) { CopyBytes = 4 * Sizes.Block };
+        ModelSourceDisks disks = rig.Guest.ModelDisks;
+        rig.Connect();
+        disks.IsCopyHeld = true;
+        rig.Run(TimeSpan.FromMilliseconds(50));
+        Assert.Equal(DiskMirrorState.Copying, disks.State);
+        byte[] data = new byte[Sizes.Page];
+        for (int at = 0; at < 3 * Sizes.Block; at += data.Length)
+        {
+            new Random(at).NextBytes(data);
+            disks.Write(0, at, data);
+            rig.Run(TimeSpan.FromMilliseconds(1));
+        }
+
+        disks.IsCopyHeld = false;
+        rig.RunUntil(() => rig.SourceSaid.Epochs.Count > 0);
+        Assert.Single(rig.SourceSaid.Reports, static said => said.Kind == "sync.resync");
+        rig.AssertShadowIsACut();
     }
 
     [Fact]

@@ -74,6 +74,9 @@ internal sealed class PairRig
 
     public TimeSpan Now { get; set; } = TimeSpan.FromSeconds(100);
 
+    /// <summary>What the emulator copies of the disks in a millisecond.</summary>
+    public int CopyBytes { get; init; } = Sizes.Block;
+
     public SourceSession NewSource(HeldMark? held = null, Generation? generation = null, TimeSpan? leaseCarried = null)
     {
         SourceSaid = new SourceSink();
@@ -197,7 +200,7 @@ internal sealed class PairRig
 
     private void Settle()
     {
-        Guest.ModelDisks.CopyStep(Sizes.Block);
+        Guest.ModelDisks.CopyStep(CopyBytes);
         for (int step = 0; step < 50; step++)
         {
             TimeSpan next = Source.Tick(Now);

@@ -47,6 +47,7 @@ public sealed class BackedUpDisksTests
         Assert.False(early.Succeeded);
         await bed.GuestIo("write -P 9 0 64k");
         await bed.GuestIo("write -P 9 23M 64k");
+        for (int i = 1; i < 5; i++) await bed.GuestIo($"write -P {i} {i}M 1M");
         await MirrorBed.Until(
             () =>
             {
@@ -54,6 +55,10 @@ public sealed class BackedUpDisksTests
                 return bed.Disks.State == DiskMirrorState.Ready;
             },
             "the copy goes on and is complete");
+        // More than the log holds: it has to be held back, and read.
+        for (int i = 0; i < 20; i++) await bed.GuestIo($"write -P {i + 30} {i}M 1M");
+        await bed.CutAndCompare();
+        await bed.GuestIo("write -P 5 3M 64k");
         await bed.CutAndCompare();
     }
 
@@ -108,7 +113,7 @@ public sealed class BackedUpDisksTests
         using QmpSession hand = await bed.HandAsync();
         bed.Restart();
         await MirrorBed.Until(() => JobOf(bed) is { Paused: true }, "the copy is held back");
-        Assert.True(hand.Execute(QmpCommands.BlockJobCancel(MirrorNames.Job(0), force: true), TestVm.Deadline).IsOk);
+        Assert.True(hand.Execute(QmpCommands.BlockJobCancel(DiskJobNames.Job(0), force: true), TestVm.Deadline).IsOk);
         await MirrorBed.Until(() => bed.Disks.State == DiskMirrorState.Broken, "it is seen");
         Assert.Contains("cancelled", bed.Disks.Detail, StringComparison.Ordinal);
         await bed.RestartAndCopy();
@@ -133,6 +138,8 @@ public sealed class BackedUpDisksTests
         await bed.CatchUp(() => bed.GuestIo($"write -P {100 + round} {round++ % 24}M 4k"));
         Assert.True(round > 10, $"{round} pieces");
         await MirrorBed.Until(() => JobOf(bed) is null, "nothing is copied any more");
+        // And once more: this time it is held back, and read.
+        for (int i = 0; i < 20; i++) await bed.GuestIo($"write -P {i + 60} {i}M 1M");
         await bed.CutAndCompare();
         await bed.GuestIo("write -P 5 3M 64k");
         await bed.CutAndCompare();
@@ -154,9 +161,9 @@ public sealed class BackedUpDisksTests
         Assert.True(bed.Disks.Stop().Succeeded);
         Assert.Empty(await TestVm.Ask(bed.Vm, QmpCommands.QueryBlockJobs));
         IReadOnlyList<BlockNodeInfo> nodes = await TestVm.Ask(bed.Vm, QmpCommands.QueryNamedBlockNodes);
-        Assert.DoesNotContain(nodes, n => n.NodeName.StartsWith(MirrorNames.Prefix, StringComparison.Ordinal));
+        Assert.DoesNotContain(nodes, n => n.NodeName.StartsWith(DiskJobNames.Prefix, StringComparison.Ordinal));
         Assert.True(bed.Vm.Monitor.Execute(
-            QmpCommands.BlockDirtyBitmapAdd(QemuNames.DiskNode("d0"), MirrorNames.Changes(0)), TestVm.Deadline).IsOk);
+            QmpCommands.BlockDirtyBitmapAdd(QemuNames.DiskNode("d0"), DiskJobNames.Changes(0)), TestVm.Deadline).IsOk);
     }
 
     [Fact]

@@ -170,9 +170,15 @@ internal sealed class MirrorBed : IAsyncDisposable
         await TestVm.Ask(Vm, QmpCommands.Cont);
         if (meanwhile is not null) await meanwhile();
         long end = 0;
-        await Until(() => Disks.TryGetCutEnd(out end), "the cut is whole");
+        await Until(
+            () =>
+            {
+                bool isWhole = Disks.TryGetCutEnd(out end);
+                Apply();
+                return isWhole;
+            },
+            "the cut is whole");
         Assert.Equal(Disks.End, end);
-        Apply();
         int same = Shadow.AsSpan().CommonPrefixLength(image);
         Assert.True(same == DiskBytes, $"the shadow differs from the image at {same}");
     }

@@ -103,7 +103,7 @@ public sealed class MirroredDisksTests
         using QmpSession hand = await bed.HandAsync();
         await bed.RestartAndCopy();
         await bed.CutAndCompare();
-        Assert.True(hand.Execute(QmpCommands.BlockJobCancel(MirrorNames.Job(0), force: true), TestVm.Deadline).IsOk);
+        Assert.True(hand.Execute(QmpCommands.BlockJobCancel(DiskJobNames.Job(0), force: true), TestVm.Deadline).IsOk);
         Assert.True(bed.Disks.StopGuest().IsOk);
         bool cut = bed.Disks.Cut().Succeeded;
         await TestVm.Ask(bed.Vm, QmpCommands.Cont);
@@ -129,7 +129,7 @@ public sealed class MirroredDisksTests
         QmpOutcome<QmpNothing> stopped = bed.Disks.StopGuest();
         TimeSpan took = Stopwatch.GetElapsedTime(start);
         Assert.True(stopped.IsOk, stopped.ToString());
-        Assert.InRange(took, MirrorLimits.StallMax, s_stallMax);
+        Assert.InRange(took, DiskJobLimits.StallMax, s_stallMax);
         TestContext.Current.SendDiagnosticMessage($"stop with brake took {took.TotalMilliseconds:0} ms");
         Assert.Equal(1, bed.Disks.Brakes);
         Assert.Contains("stop hung", bed.Disks.Detail, StringComparison.Ordinal);
@@ -245,7 +245,7 @@ public sealed class MirroredDisksTests
         Assert.True(stopped.Succeeded, stopped.Detail);
         Assert.Empty(await TestVm.Ask(bed.Vm, QmpCommands.QueryBlockJobs));
         IReadOnlyList<BlockNodeInfo> nodes = await TestVm.Ask(bed.Vm, QmpCommands.QueryNamedBlockNodes);
-        Assert.DoesNotContain(nodes, n => n.NodeName.StartsWith(MirrorNames.Prefix, StringComparison.Ordinal));
+        Assert.DoesNotContain(nodes, n => n.NodeName.StartsWith(DiskJobNames.Prefix, StringComparison.Ordinal));
         Assert.Empty(bed.Server.Exports.Names);
         await bed.GuestIo("write -P 5 3M 64k");
         Assert.True(bed.Disks.Stop().Succeeded);

@@ -51,18 +51,12 @@ internal sealed class ModelBackup(BlockLog log, Func<int, byte[]> contentOf)
         return taken;
     }
 
-    /// <summary>Copies up to so many bytes; false when the log did not take them.</summary>
-    public bool CopySome(int bytes)
+    /// <summary>Copies the next block; false when the log did not take it.</summary>
+    public bool CopyNext()
     {
-        bool taken = true;
-        for (int left = bytes; left > 0 && IsCopying; left -= BlockBytes)
-        {
-            (int disk, long block) = _toCopy.Min;
-            _toCopy.Remove((disk, block));
-            taken &= Copy(disk, block);
-        }
-
-        return taken;
+        (int disk, long block) = _toCopy.Min;
+        _toCopy.Remove((disk, block));
+        return Copy(disk, block);
     }
 
     private bool Copy(int disk, long block)

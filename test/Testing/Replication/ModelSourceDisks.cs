@@ -20,6 +20,7 @@ public sealed class ModelSourceDisks : ISourceDisks
     private long _copyAt;
     private long _end;
     private readonly ModelBackup? _backup;
+    private bool _isStreamed;
 
     internal ModelSourceDisks(
         ModelGuest guest, IEnumerable<KeyValuePair<string, ModelDisk>> disks, long logBytesMax, DiskMode mode)
@@ -139,6 +140,7 @@ public sealed class ModelSourceDisks : ISourceDisks
         _log.Restart([.. _disks.Select(d => (long)d.Value.Content.Length)]);
         _copyDisk = 0;
         _copyAt = 0;
+        _isStreamed = true;
         _backup?.CopyAll([.. _disks.Select(d => (long)d.Value.Content.Length)]);
         State = _disks.Count == 0 ? DiskMirrorState.Ready : DiskMirrorState.Copying;
         return CallOutcome.Done;
@@ -168,6 +170,7 @@ public sealed class ModelSourceDisks : ISourceDisks
     {
         bool isKnown = _backup is null || (!_backup.IsCopying && State == DiskMirrorState.Ready);
         if (isKnown && _backup is not null) _end = _log.Cut();
+        if (isKnown) _isStreamed = false;
         end = _end;
         return isKnown;
     }
@@ -187,6 +190,7 @@ public sealed class ModelSourceDisks : ISourceDisks
         Invariant.Holds(State != DiskMirrorState.Broken, "a log that knows what it owes");
         if (_guest.Intercept("Disks.CatchUp") is { } failure) return failure;
         _log.CatchUp();
+        _isStreamed = true;
         State = DiskMirrorState.Ready;
         return CallOutcome.Done;
     }
@@ -214,8 +218,14 @@ public sealed class ModelSourceDisks : ISourceDisks
 
     private void CopyStep(ModelBackup backup, int bytes)
     {
-        if (IsCopyHeld || State == DiskMirrorState.Broken) return;
-        Log(backup.CopySome(bytes));
+        for (int left = bytes; left > 0 && backup.IsCopying; left -= Sizes.Page)
+        {
+            // Held back where the session lets go of what it has sent; else it would be held back for ever.
+            bool isHeld = _isStreamed && _log.Bytes > _log.BytesMax / 2;
+            if (isHeld || IsCopyHeld || State == DiskMirrorState.Broken) return;
+            Log(backup.CopyNext());
+        }
+
         if (State == DiskMirrorState.Copying && !backup.IsCopying) State = DiskMirrorState.Ready;
     }
 

@@ -7,26 +7,26 @@ namespace Umbra.Qemu.Disks;
 /// QEMU's whole first monitor; cutting the connections over the second one sets all of them going again. The mirrors
 /// fail by it and have to be started anew; the guest's disks are unharmed.
 /// </summary>
-public static class MirrorBrake
+public static class DiskJobBrake
 {
     /// <summary>Cuts these disks' connections. Safe from any thread, also while the first monitor hangs.</summary>
     public static void Pull(QemuBrake brake, int diskCount)
     {
         // A disk without a mirror answers with an error, which is right.
         for (int disk = 0; disk < diskCount; disk++)
-            brake.Yank(MirrorNames.Target(disk), MirrorLimits.BrakeDeadline);
+            brake.Yank(DiskJobNames.Target(disk), DiskJobLimits.BrakeDeadline);
     }
 
     /// <summary>
     /// Stops the vCPUs and drains the disks. Where that hangs, the brake is pulled and <paramref name="onBrake"/>
-    /// called before: the whole never takes longer than <see cref="MirrorLimits.StallMax"/> and the brake's own time.
+    /// called before: the whole never takes longer than <see cref="DiskJobLimits.StallMax"/> and the brake's own time.
     /// </summary>
     public static QmpOutcome<QmpNothing> Stop(QmpSession monitor, QemuBrake brake, int diskCount, Action onBrake)
     {
-        QmpOutcome<QmpNothing> outcome = monitor.Execute(QmpCommands.Stop, MirrorLimits.StallMax);
+        QmpOutcome<QmpNothing> outcome = monitor.Execute(QmpCommands.Stop, DiskJobLimits.StallMax);
         if (outcome.Status != QmpStatus.TimedOut || diskCount == 0) return outcome;
         onBrake();
         Pull(brake, diskCount);
-        return monitor.Execute(QmpCommands.Stop, MirrorLimits.BrakeDeadline);
+        return monitor.Execute(QmpCommands.Stop, DiskJobLimits.BrakeDeadline);
     }
 }

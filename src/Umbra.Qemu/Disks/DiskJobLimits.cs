@@ -2,8 +2,8 @@ using Umbra.Core.Basics;
 
 namespace Umbra.Qemu.Disks;
 
-/// <summary>Limits of disk mirroring.</summary>
-public static class MirrorLimits
+/// <summary>Limits of the jobs by which disks are followed.</summary>
+public static class DiskJobLimits
 {
     /// <summary>
     /// A <c>stop</c> that QEMU does not answer for this long hangs on the server: the brake is pulled. With the brake's

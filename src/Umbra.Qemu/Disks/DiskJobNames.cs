@@ -9,7 +9,7 @@ namespace Umbra.Qemu.Disks;
 /// Names of what following a disk adds to a QEMU, by the disk's number: an agent that comes back finds what its
 /// predecessor left. Short, for QEMU takes 31 characters.
 /// </summary>
-public static class MirrorNames
+public static class DiskJobNames
 {
     /// <summary>What all of them begin with.</summary>
     public const string Prefix = "umbra-";
