@@ -182,11 +182,14 @@ public sealed class CommandLineTests
         await run.OkAsync("vm", "create", "v", "--host", "a", "--interval", "100ms", "--wait");
         Assert.Contains("not protected any more", await run.OkAsync("unprotect", "v"));
         Assert.Contains("protection is turned off", await run.OkAsync("status"));
-        Assert.Contains("protected", await run.OkAsync("protect", "v", "--takeover", "auto", "--wait"));
+        Assert.Equal(ExitCodes.Usage, (await run.RunAsync("protect", "v", "--disk-mode", "both")).Code);
+        Assert.Contains("protected", await run.OkAsync(
+            "protect", "v", "--takeover", "auto", "--disk-mode", "backup", "--wait"));
         using var vm = JsonDocument.Parse(await run.OkAsync("vm", "show", "v", "-o", "json"));
         var policy = vm.RootElement.GetProperty("policy");
         Assert.Equal(100, policy.GetProperty("interval").GetInt64());
         Assert.Equal("automatic", policy.GetProperty("takeover").GetString());
+        Assert.Equal("backup", policy.GetProperty("diskMode").GetString());
     }
 
     [Fact]

@@ -49,8 +49,7 @@ public sealed class DiskBackup : DiskJob
         _isCopyingCut = false;
         _vote = DiskJobNames.NewVote(Disk);
         QmpOutcome<QmpNothing> outcome = Execute(QmpCommands.BlockdevAdd(TolerantOptions(socketPath, export)));
-        if (outcome.Status == QmpStatus.QemuError && outcome.Description.Contains("'quorum'", StringComparison.Ordinal))
-            outcome = QmpOutcome.Failed<QmpNothing>(QmpStatus.QemuError, $"{outcome.Description}; {NoQuorum}");
+        if (!outcome.IsOk) outcome = QmpOutcome.Failed<QmpNothing>(outcome.Status, Explain(outcome.Description));
         // The bitmap first: what is written before the copy begins is in both.
         if (outcome.IsOk) outcome = Execute(QmpCommands.BlockDirtyBitmapAdd(Source, DiskJobNames.Changes(Disk)));
         if (!outcome.IsOk) return Fail(outcome);
@@ -60,6 +59,10 @@ public sealed class DiskBackup : DiskJob
         outcome = Execute(QmpCommands.BlockdevBackup(job));
         return outcome.IsOk ? outcome : Fail(outcome);
     }
+
+    /// <summary>What QEMU says where it cannot have such a target, and what to do about it.</summary>
+    public static string Explain(string said) =>
+        said.Contains("'quorum'", StringComparison.Ordinal) ? $"{said}; {NoQuorum}" : said;
 
     /// <summary>
     /// With the VM stopped, and what was written since the last cut about to be copied as it is now: the job that does

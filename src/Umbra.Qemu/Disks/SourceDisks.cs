@@ -113,9 +113,11 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
                 return Math.Max(0, 1 - ((double)Log.OwedBytes / Math.Max(1, _owedAtFirst)));
             QmpOutcome<IReadOnlyList<BlockJobInfo>> jobs = QueryJobs();
             if (!jobs.IsOk) return 0;
-            BlockJobInfo?[] ours = [.. _disks.Select(d => d.Job.JobIn(jobs.Value))];
-            long length = ours.Sum(j => j?.Length ?? 0);
-            return length == 0 ? 0 : (double)ours.Sum(j => j?.Offset ?? 0) / length;
+            // A full copy that has ended may have no job any more.
+            double done = _disks.Sum(d => d.Geometry.Bytes * (d.Job.State == DiskJobState.Ready
+                ? 1
+                : d.Job.JobIn(jobs.Value) is { Length: > 0 } job ? (double)job.Offset / job.Length : 0));
+            return done / _disks.Sum(d => d.Geometry.Bytes);
         }
     }
 
