@@ -10,7 +10,7 @@ namespace Umbra.Qemu.Disks;
 /// </summary>
 /// <remarks>
 /// While a job runs, a guest's write to a place that is still to be copied waits until the old data is in the server.
-/// Where that fails QEMU 7.2 fails the guest's write (seen: an I/O error in the guest when the server dies). So the
+/// Where that fails QEMU fails the guest's write (7.2 and 10.0: an I/O error in the guest when the server dies). So the
 /// target is a quorum of one, of the server and of a node that takes everything: a write that does not reach the server
 /// fails nothing, and QEMU says so before the job can end. That event is held back for up to a second after another of
 /// the same node, so each start has a node of its own.
