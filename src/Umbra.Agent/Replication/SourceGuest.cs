@@ -83,7 +83,7 @@ internal sealed class SourceGuest : ISourceGuest, IDisposable
             MayRun = () => !IsLeaseOver,
             CutEnded = wake,
         };
-        _disks = assignment.Policy.DiskMode == DiskMode.Backup ? new BackedUpDisks(disks) : new MirroredDisks(disks);
+        _disks = SourceDisks.Create(disks, assignment.Policy.DiskMode);
         Configuration = FleetJson.Serialize(assignment.Vm);
     }
 

@@ -160,7 +160,7 @@ internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        _mailbox.Post(static () => { });
+        Wake();
         await _ended.Task;
         _peer.Dispose();
         // A hundred mebibytes and more, at which the collector seldom looks: a next session would take as much again.
@@ -224,6 +224,8 @@ internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
         _publishedAt = now;
         _status = _session!.Status(now);
     }
+
+    private void Wake() => _mailbox.Post(static () => { });
 
     private void Wait(TimeSpan time)
     {
@@ -298,7 +300,7 @@ internal sealed partial class SourceRunner : ISourceEffects, IAsyncDisposable
     private bool TrySetUp()
     {
         (SourceGuest? guest, string error) = SourceGuest.Open(
-            _services, _paths, _vm, _assignment, _changed, () => _mailbox.Post(static () => { }));
+            _services, _paths, _vm, _assignment, _changed, Wake);
         _trouble = error;
         if (guest is null) return false;
         _guest = guest;

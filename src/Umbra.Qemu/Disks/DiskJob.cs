@@ -92,13 +92,6 @@ public abstract class DiskJob : IDisposable
             : QmpCommands.BlockJobResume(DiskJobNames.Job(Disk)),
         deadline);
 
-    /// <summary>The job as QEMU sees it; null when there is none.</summary>
-    public QmpOutcome<BlockJobInfo?> Query()
-    {
-        QmpOutcome<IReadOnlyList<BlockJobInfo>> jobs = Execute(QmpCommands.QueryBlockJobs);
-        return jobs.IsOk ? QmpOutcome.Ok(JobIn(jobs.Value)) : jobs.As<BlockJobInfo?>();
-    }
-
     /// <summary>This disk's job among those of the VM; null when there is none.</summary>
     public BlockJobInfo? JobIn(IReadOnlyList<BlockJobInfo> jobs)
     {
@@ -164,9 +157,9 @@ public abstract class DiskJob : IDisposable
         string id = DiskJobNames.Job(Disk);
         using QmpEventWait gone = _monitor.Expect(
             QmpEvent.JobStatusChange, e => e.Text("id") == id && e.Text("status") == "null");
-        QmpOutcome<BlockJobInfo?> job = Query();
-        if (!job.IsOk) return job.As<QmpNothing>();
-        if (job.Value is null) return QmpOutcome.Ok<QmpNothing>(default);
+        QmpOutcome<IReadOnlyList<BlockJobInfo>> jobs = Execute(QmpCommands.QueryBlockJobs);
+        if (!jobs.IsOk) return jobs.As<QmpNothing>();
+        if (JobIn(jobs.Value) is null) return QmpOutcome.Ok<QmpNothing>(default);
         QmpOutcome<string> status = Execute(QmpCommands.QueryStatus);
         if (!status.IsOk) return status.As<QmpNothing>();
         if (status.Value == "running")

@@ -4,7 +4,7 @@ namespace Umbra.Qemu.Disks;
 
 /// <summary>
 /// Frees a VM from an NBD server that hangs. Such a server hangs the guest's writes, and then <c>stop</c>, and with it
-/// QEMU's whole first monitor; cutting the connections over the second one sets all of them going again. The mirrors
+/// QEMU's whole first monitor; cutting the connections over the second one sets all of them going again. The jobs
 /// fail by it and have to be started anew; the guest's disks are unharmed.
 /// </summary>
 public static class DiskJobBrake
@@ -12,7 +12,7 @@ public static class DiskJobBrake
     /// <summary>Cuts these disks' connections. Safe from any thread, also while the first monitor hangs.</summary>
     public static void Pull(QemuBrake brake, int diskCount)
     {
-        // A disk without a mirror answers with an error, which is right.
+        // A disk without a job answers with an error, which is right.
         for (int disk = 0; disk < diskCount; disk++)
             brake.Yank(DiskJobNames.Target(disk), DiskJobLimits.BrakeDeadline);
     }

@@ -88,6 +88,10 @@ public abstract class SourceDisks : ISourceDisks, IDisposable
         _watch = options.Time.CreateTimer(_ => Watch(), null, DiskJobLimits.WatchPeriod, DiskJobLimits.WatchPeriod);
     }
 
+    /// <summary>Disks that are followed in this mode, once <see cref="Restart"/> has begun.</summary>
+    public static SourceDisks Create(SourceDisksOptions options, DiskMode mode) =>
+        mode == DiskMode.Backup ? new BackedUpDisks(options) : new MirroredDisks(options);
+
     /// <inheritdoc/>
     public IReadOnlyList<DiskGeometry> Geometry { get; }
 
