@@ -24,7 +24,7 @@ public class BackupTests
 
     public BackupTests()
     {
-        Fill(3 * Sizes.Block, 200);
+        _rig.FillDisk(3 * Sizes.Block, 200);
         _rig.Seed();
         _rig.Run(TimeSpan.FromMilliseconds(150));
         _rig.ToShadow.Clear();
@@ -35,7 +35,7 @@ public class BackupTests
     {
         for (int turn = 0; turn < 5; turn++)
         {
-            Fill(12 * Sizes.Page, _value++);
+            _rig.FillDisk(12 * Sizes.Page, _value++);
             int epochs = _rig.SourceSaid.Epochs.Count;
             _rig.Run(TimeSpan.FromMilliseconds(250), WriteSome);
             Assert.True(_rig.SourceSaid.Epochs.Count > epochs, "an epoch got through");
@@ -48,16 +48,16 @@ public class BackupTests
     [Fact]
     public void A_block_that_is_written_to_often_is_sent_once_an_epoch()
     {
-        for (byte value = 0; value < 50; value++) Fill(Sizes.Page, value);
+        for (byte value = 0; value < 50; value++) _rig.FillDisk(Sizes.Page, value);
         _rig.Sync();
-        Assert.InRange(SentBlockBytes, Sizes.Page, Sizes.Page + 200);
+        Assert.InRange(_rig.SentBlockBytes, Sizes.Page, Sizes.Page + 200);
         _rig.AssertShadowIsACut();
     }
 
     [Fact]
     public void An_epoch_ends_when_its_blocks_are_copied_and_not_before()
     {
-        Fill(20 * Sizes.Page, 1);
+        _rig.FillDisk(20 * Sizes.Page, 1);
         int epochs = Ends;
         Guest.IsCopyHeld = true;
         _rig.Run(TimeSpan.FromMilliseconds(400));
@@ -72,7 +72,7 @@ public class BackupTests
     [Fact]
     public void What_the_log_cannot_hold_is_read_again_and_no_hash_is_asked_for()
     {
-        Fill(3 * Sizes.Block, 7);
+        _rig.FillDisk(3 * Sizes.Block, 7);
         _rig.Run(TimeSpan.FromMilliseconds(130), WriteSome);
         _rig.Sync();
         Assert.DoesNotContain(_rig.ToShadow, m => m is HashRequest);
@@ -89,7 +89,7 @@ public class BackupTests
         int turn = 0;
         _rig.Run(TimeSpan.FromSeconds(3), () =>
         {
-            if (turn++ % 20 == 0) Fill(3 * Sizes.Block, (byte)turn);
+            if (turn++ % 20 == 0) _rig.FillDisk(3 * Sizes.Block, (byte)turn);
         });
         Assert.True(_rig.SourceSaid.Epochs.Count > epochs + 5, $"{_rig.SourceSaid.Epochs.Count - epochs} epochs");
         Assert.DoesNotContain(_rig.ToShadow, m => m is HashRequest);
@@ -124,9 +124,9 @@ public class BackupTests
     {
         long end = Guest.End;
         _rig.Disconnect();
-        for (byte turn = 0; turn < 5; turn++) Fill(LogBytes, turn);
+        for (byte turn = 0; turn < 5; turn++) _rig.FillDisk(LogBytes, turn);
         Assert.Equal(end, Guest.End);
-        Fill(20 * Sizes.Page, 9);
+        _rig.FillDisk(20 * Sizes.Page, 9);
         _rig.Connect();
         _rig.Sync();
         Assert.DoesNotContain(_rig.ToShadow, m => m is HashRequest { Disk: >= 0 });
@@ -138,7 +138,7 @@ public class BackupTests
     [InlineData(typeof(EpochEnd))]
     public void A_link_that_breaks_in_an_epoch_has_it_sent_again(Type lost)
     {
-        Fill(20 * Sizes.Page, 7);
+        _rig.FillDisk(20 * Sizes.Page, 7);
         bool isLost = false;
         _rig.Loses = message => isLost |= message.GetType() == lost;
         _rig.Run(TimeSpan.FromMilliseconds(200));
@@ -156,7 +156,7 @@ public class BackupTests
     [Fact]
     public void A_backup_that_fails_before_an_epoch_is_whole_has_the_disks_compared_by_hashes()
     {
-        Fill(20 * Sizes.Page, 7);
+        _rig.FillDisk(20 * Sizes.Page, 7);
         Guest.IsCopyHeld = true;
         _rig.RunUntil(() => Guest.IsCopyingCut);
         Guest.Break();
@@ -184,27 +184,7 @@ public class BackupTests
         Assert.True(_rig.Media.Disks["disk0"].Content.AsSpan().SequenceEqual(_rig.Disks["disk0"].Content));
     }
 
-    private long SentBlockBytes => _rig.ToShadow.OfType<BlockBatch>().Sum(static batch => (long)batch.Payload.Length);
-
     private int Ends => _rig.ToShadow.Count(static m => m is EpochEnd);
 
-    private void WriteSome()
-    {
-        var random = new Random(_value++);
-        byte[] data = new byte[512 * random.Next(1, 30)];
-        random.NextBytes(data);
-        Guest.Write(0, 512 * random.Next(((3 * Sizes.Block) - data.Length) / 512), data);
-        Guest.Zero(1, 512 * random.Next(16), 512);
-    }
-
-    private void Fill(int bytes, byte value)
-    {
-        byte[] data = new byte[Sizes.Page];
-        for (int at = 0; at < bytes; at += data.Length)
-        {
-            // No two blocks alike, and none that shrinks.
-            new Random((value * 1000) + at).NextBytes(data);
-            Guest.Write(0, at, data);
-        }
-    }
+    private void WriteSome() => _rig.ScatterDisks(_value++);
 }

@@ -16,7 +16,7 @@ public class CatchUpTests
 
     public CatchUpTests()
     {
-        Fill(3 * Sizes.Block, 1);
+        _rig.FillDisk(3 * Sizes.Block, 1);
         _rig.Seed();
         _rig.Run(TimeSpan.FromMilliseconds(20));
         _rig.ToShadow.Clear();
@@ -25,11 +25,11 @@ public class CatchUpTests
     [Fact]
     public void Only_what_was_written_is_read_and_sent_and_no_hash_is_asked_for()
     {
-        Fill(LogBytes, 7);
+        _rig.FillDisk(LogBytes, 7);
         Assert.Equal(DiskMirrorState.Owing, Guest.State);
         _rig.Sync();
         Assert.DoesNotContain(_rig.ToShadow, m => m is HashRequest);
-        Assert.InRange(SentBlockBytes, LogBytes, LogBytes + (2 * Sizes.Page));
+        Assert.InRange(_rig.SentBlockBytes, LogBytes, LogBytes + (2 * Sizes.Page));
         Assert.Contains(_rig.SourceSaid.Reports, r => r.Text.Contains("read again", StringComparison.Ordinal));
         _rig.AssertShadowIsACut();
     }
@@ -38,22 +38,22 @@ public class CatchUpTests
     public void What_is_written_while_the_link_is_down_is_read_once_it_is_back()
     {
         _rig.Disconnect();
-        for (int turn = 0; turn < 5; turn++) Fill(LogBytes, (byte)turn);
+        for (int turn = 0; turn < 5; turn++) _rig.FillDisk(LogBytes, (byte)turn);
         _rig.Connect();
         _rig.Sync();
         Assert.DoesNotContain(_rig.ToShadow, m => m is HashRequest);
-        Assert.InRange(SentBlockBytes, LogBytes, LogBytes + (2 * Sizes.Page));
+        Assert.InRange(_rig.SentBlockBytes, LogBytes, LogBytes + (2 * Sizes.Page));
         _rig.AssertShadowIsACut();
     }
 
     [Fact]
     public void A_guest_that_writes_meanwhile_over_what_is_read_is_caught_up_with()
     {
-        Fill(3 * Sizes.Block, 7);
+        _rig.FillDisk(3 * Sizes.Block, 7);
         byte value = 0;
         _rig.Guest.Intercept = call =>
         {
-            if (call is "Disks.ReadOwed" or "Disks.OwedRead" && value < 20) Scatter(value++);
+            if (call is "Disks.ReadOwed" or "Disks.OwedRead" && value < 20) _rig.ScatterDisks(value++);
             return null;
         };
         _rig.Sync();
@@ -67,11 +67,11 @@ public class CatchUpTests
     [Fact]
     public void More_than_the_log_holds_while_it_catches_up_is_owed_again()
     {
-        Fill(LogBytes, 7);
+        _rig.FillDisk(LogBytes, 7);
         int turns = 0;
         _rig.Guest.Intercept = call =>
         {
-            if (call == "Disks.OwedRead" && turns++ < 3) Fill(2 * Sizes.Block, (byte)turns);
+            if (call == "Disks.OwedRead" && turns++ < 3) _rig.FillDisk(2 * Sizes.Block, (byte)turns);
             return null;
         };
         _rig.Sync();
@@ -85,7 +85,7 @@ public class CatchUpTests
     [InlineData(typeof(EpochEnd))]
     public void What_was_sent_before_the_link_broke_is_owed_again(Type lost)
     {
-        Fill(3 * Sizes.Block, 7);
+        _rig.FillDisk(3 * Sizes.Block, 7);
         bool isLost = false;
         _rig.Loses = message => isLost |= message.GetType() == lost;
         _rig.Run(TimeSpan.FromMilliseconds(150));
@@ -96,14 +96,14 @@ public class CatchUpTests
         _rig.Connect();
         _rig.Sync();
         Assert.DoesNotContain(_rig.ToShadow, m => m is HashRequest);
-        Assert.True(SentBlockBytes >= 3 * Sizes.Block, $"{SentBlockBytes} bytes");
+        Assert.True(_rig.SentBlockBytes >= 3 * Sizes.Block, $"{_rig.SentBlockBytes} bytes");
         _rig.AssertShadowIsACut();
     }
 
     [Fact]
     public void An_epoch_that_was_committed_though_its_acknowledgement_was_lost_owes_nothing()
     {
-        Fill(LogBytes, 7);
+        _rig.FillDisk(LogBytes, 7);
         _rig.Loses = message => message is EpochAck;
         _rig.Run(TimeSpan.FromMilliseconds(300));
         _rig.Loses = _ => false;
@@ -118,7 +118,7 @@ public class CatchUpTests
     [Fact]
     public void A_disk_that_cannot_be_read_is_compared_by_hashes()
     {
-        Fill(LogBytes, 7);
+        _rig.FillDisk(LogBytes, 7);
         _rig.Guest.Intercept = call => call == "Disks.ReadOwed" ? CallOutcome.Failed("no such block") : null;
         _rig.Sync();
         Assert.Contains(_rig.ToShadow, m => m is HashRequest { Disk: 0 });
@@ -140,34 +140,12 @@ public class CatchUpTests
     [Fact]
     public void A_shadow_that_is_another_one_gets_everything_whatever_is_owed()
     {
-        Fill(LogBytes, 7);
+        _rig.FillDisk(LogBytes, 7);
         _rig.Disconnect();
         _rig.Media = new ModelMedia();
         _rig.NewShadow();
         _rig.Connect();
         _rig.Sync();
         _rig.AssertShadowIsACut();
-    }
-
-    private long SentBlockBytes => _rig.ToShadow.OfType<BlockBatch>().Sum(static batch => (long)batch.Payload.Length);
-
-    private void Fill(int bytes, byte value)
-    {
-        byte[] data = new byte[Sizes.Page];
-        for (int at = 0; at < bytes; at += data.Length)
-        {
-            // No two blocks alike, and none that shrinks.
-            new Random((value * 1000) + at).NextBytes(data);
-            Guest.Write(0, at, data);
-        }
-    }
-
-    private void Scatter(int value)
-    {
-        var random = new Random(value);
-        byte[] data = new byte[512 * random.Next(1, 30)];
-        random.NextBytes(data);
-        Guest.Write(0, 512 * random.Next(((3 * Sizes.Block) - data.Length) / 512), data);
-        Guest.Zero(1, 512 * random.Next(16), 512);
     }
 }

@@ -185,6 +185,31 @@ internal sealed class PairRig
         RunUntil(() => SourceSaid.Results.ContainsKey(id));
     }
 
+    /// <summary>Bytes of disk blocks on their way to the shadow, or arrived there.</summary>
+    public long SentBlockBytes => ToShadow.OfType<BlockBatch>().Sum(static batch => (long)batch.Payload.Length);
+
+    /// <summary>The guest writes its first disk from the beginning on.</summary>
+    public void FillDisk(int bytes, byte value)
+    {
+        byte[] data = new byte[Sizes.Page];
+        for (int at = 0; at < bytes; at += data.Length)
+        {
+            // No two blocks alike, and none that shrinks.
+            new Random((value * 1000) + at).NextBytes(data);
+            Guest.ModelDisks.Write(0, at, data);
+        }
+    }
+
+    /// <summary>The guest writes some sectors of its first disk and clears one of its second.</summary>
+    public void ScatterDisks(int seed)
+    {
+        var random = new Random(seed);
+        byte[] data = new byte[512 * random.Next(1, 30)];
+        random.NextBytes(data);
+        Guest.ModelDisks.Write(0, 512 * random.Next(((3 * Sizes.Block) - data.Length) / 512), data);
+        Guest.ModelDisks.Zero(1, 512 * random.Next(16), 512);
+    }
+
     public void AssertShadowIsACut()
     {
         ArrayBufferWriter<byte> state = new();

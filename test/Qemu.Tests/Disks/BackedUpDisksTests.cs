@@ -18,7 +18,7 @@ public sealed class BackedUpDisksTests
     public async Task Each_cut_is_the_disk_as_it_was_though_the_guest_writes_before_it_is_copied()
     {
         await using MirrorBed bed = NewBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         Assert.Equal(DiskMirrorState.Broken, bed.Disks.State);
         await bed.RestartAndCopy();
         await bed.CutAndCompare(() => bed.GuestIo("write -P 99 5M 4k"));
@@ -38,9 +38,9 @@ public sealed class BackedUpDisksTests
     public async Task What_is_written_while_the_disk_is_copied_in_full_goes_with_the_first_cut()
     {
         await using MirrorBed bed = NewBed(PolicyRules.DiskLogBytesMin);
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         bed.Restart();
-        await MirrorBed.Until(() => JobOf(bed) is { Paused: true }, "the copy is held back");
+        await MirrorBed.Until(() => bed.Job is { Paused: true }, "the copy is held back");
         Assert.InRange(bed.Disks.Progress, 0.1, 0.9);
         CallOutcome early = bed.Disks.Cut();
         Assert.False(early.Succeeded);
@@ -65,7 +65,7 @@ public sealed class BackedUpDisksTests
     public async Task Between_cuts_the_log_takes_nothing_and_each_block_is_copied_once()
     {
         await using MirrorBed bed = NewBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         await bed.RestartAndCopy();
         await bed.CutAndCompare();
         long before = bed.Disks.End;
@@ -83,7 +83,7 @@ public sealed class BackedUpDisksTests
     public async Task A_server_that_dies_before_a_cut_is_whole_fails_the_cut_and_none_of_the_guests_writes()
     {
         await using MirrorBed bed = NewBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         for (int i = 1; i <= 8; i++)
         {
             await bed.RestartAndCopy();
@@ -108,10 +108,10 @@ public sealed class BackedUpDisksTests
     public async Task A_copy_that_a_person_cancels_is_made_anew()
     {
         await using MirrorBed bed = NewBed(PolicyRules.DiskLogBytesMin);
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         using QmpSession hand = await bed.HandAsync();
         bed.Restart();
-        await MirrorBed.Until(() => JobOf(bed) is { Paused: true }, "the copy is held back");
+        await MirrorBed.Until(() => bed.Job is { Paused: true }, "the copy is held back");
         Assert.True(hand.Execute(QmpCommands.BlockJobCancel(DiskJobNames.Job(0), force: true), TestVm.Deadline).IsOk);
         await MirrorBed.Until(() => bed.Disks.State == DiskMirrorState.Broken, "it is seen");
         Assert.Contains("cancelled", bed.Disks.Detail, StringComparison.Ordinal);
@@ -123,7 +123,7 @@ public sealed class BackedUpDisksTests
     public async Task A_cut_that_the_log_cannot_hold_is_owed_and_the_next_one_is_whole()
     {
         await using MirrorBed bed = NewBed(PolicyRules.DiskLogBytesMin);
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         await bed.RestartAndCopy();
         await bed.CutAndCompare();
         for (int i = 0; i < 20; i++) await bed.GuestIo($"write -P {i + 1} {i}M 1M");
@@ -136,7 +136,7 @@ public sealed class BackedUpDisksTests
         int round = 0;
         await bed.CatchUp(() => bed.GuestIo($"write -P {100 + round} {round++ % 24}M 4k"));
         Assert.True(round > 10, $"{round} pieces");
-        await MirrorBed.Until(() => JobOf(bed) is null, "nothing is copied any more");
+        await MirrorBed.Until(() => bed.Job is null, "nothing is copied any more");
         // And once more: this time it is held back, and read.
         for (int i = 0; i < 20; i++) await bed.GuestIo($"write -P {i + 60} {i}M 1M");
         await bed.CutAndCompare();
@@ -151,7 +151,7 @@ public sealed class BackedUpDisksTests
     public async Task Another_agent_takes_over_what_its_predecessor_left(DiskMode before, DiskMode after)
     {
         await using var bed = new MirrorBed(mode: before);
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         await bed.RestartAndCopy();
         await bed.CutAndCompare();
         bed.Replace(bed.Follow(after));
@@ -173,14 +173,4 @@ public sealed class BackedUpDisksTests
         Assert.Equal(isIt, DiskBackup.Explain(said).Contains("--disk-mode mirror", StringComparison.Ordinal));
 
     private static MirrorBed NewBed(long logBytes = 64 * Sizes.MiB) => new(logBytes, DiskMode.Backup);
-
-    private static BlockJobInfo? JobOf(MirrorBed bed) =>
-        bed.Vm.Monitor.Execute(QmpCommands.QueryBlockJobs, TestVm.Deadline).Value.SingleOrDefault();
-
-    private static byte[] RandomDisk()
-    {
-        byte[] disk = new byte[MirrorBed.DiskBytes];
-        new Random(3).NextBytes(disk);
-        return disk;
-    }
 }

@@ -115,7 +115,7 @@ public sealed class FollowedGuestTests
             Server = server,
             LogBytesMax = 64 * Sizes.MiB,
         };
-        return mode == DiskMode.Backup ? new BackedUpDisks(options) : new MirroredDisks(options);
+        return SourceDisks.Create(options, mode);
     }
 
     private static async Task Kill(NbdServer server, TimeSpan after)

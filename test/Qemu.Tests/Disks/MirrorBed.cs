@@ -77,7 +77,7 @@ internal sealed class MirrorBed : IAsyncDisposable
             LogBytesMax = _logBytes,
             MayRun = () => MayRun,
         };
-        return mode == DiskMode.Backup ? new BackedUpDisks(options) : new MirroredDisks(options);
+        return SourceDisks.Create(options, mode);
     }
 
     /// <summary>Lets another agent's object take over.</summary>
@@ -181,6 +181,17 @@ internal sealed class MirrorBed : IAsyncDisposable
         Assert.Equal(Disks.End, end);
         int same = Shadow.AsSpan().CommonPrefixLength(image);
         Assert.True(same == DiskBytes, $"the shadow differs from the image at {same}");
+    }
+
+    /// <summary>The disk's job; null when there is none.</summary>
+    public BlockJobInfo? Job => Vm.Monitor.Execute(QmpCommands.QueryBlockJobs, TestVm.Deadline).Value.SingleOrDefault();
+
+    /// <summary>A disk's content of which nothing is like anything else.</summary>
+    public static byte[] RandomDisk()
+    {
+        byte[] disk = new byte[DiskBytes];
+        new Random(3).NextBytes(disk);
+        return disk;
     }
 
     /// <summary>Another client's monitor: what it does shows on the product's only by events.</summary>

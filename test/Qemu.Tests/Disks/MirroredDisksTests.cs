@@ -19,7 +19,7 @@ public sealed class MirroredDisksTests
     public async Task Guest_writes_zeros_and_flushes_reach_the_shadow_at_every_cut()
     {
         await using var bed = new MirrorBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         Assert.Equal(DiskMirrorState.Broken, bed.Disks.State);
         await bed.RestartAndCopy();
         await bed.CutAndCompare();
@@ -37,7 +37,7 @@ public sealed class MirroredDisksTests
     public async Task When_the_server_dies_the_guest_writes_on_and_a_restart_heals()
     {
         await using var bed = new MirrorBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         await bed.RestartAndCopy();
         bed.Server.DisconnectAll();
         Assert.True(await bed.GuestIo("write -P 7 1M 64k") < s_stallMax);
@@ -53,7 +53,7 @@ public sealed class MirroredDisksTests
     public async Task A_write_that_did_not_reach_the_server_fails_the_very_next_cut_though_QEMU_is_not_asked()
     {
         await using var bed = new MirrorBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         using QmpSession hand = await bed.HandAsync();
         for (int i = 1; i <= 8; i++)
         {
@@ -79,7 +79,7 @@ public sealed class MirroredDisksTests
     public async Task A_mirror_that_fails_between_the_cut_and_the_question_about_it_spoils_that_cut()
     {
         await using var bed = new MirrorBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         await bed.RestartAndCopy();
         await bed.CutAndCompare();
         Assert.True(bed.Disks.StopGuest().IsOk);
@@ -99,7 +99,7 @@ public sealed class MirroredDisksTests
     public async Task A_mirror_that_a_person_cancels_makes_no_cut_that_counts()
     {
         await using var bed = new MirrorBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         using QmpSession hand = await bed.HandAsync();
         await bed.RestartAndCopy();
         await bed.CutAndCompare();
@@ -116,7 +116,7 @@ public sealed class MirroredDisksTests
     public async Task A_server_that_hangs_holds_the_guests_writes_only_until_the_next_stop_pulls_the_brake()
     {
         await using var bed = new MirrorBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         using var foreign = new HungServer(bed.Directory, MirrorBed.DiskBytes);
         await MirrorBed.Until(() => foreign.Listens, "the foreign server listens");
         using var mirror = new DiskMirror(bed.Vm.Monitor, 0, QemuNames.DiskNode("d0"));
@@ -144,7 +144,7 @@ public sealed class MirroredDisksTests
     public async Task A_vm_whose_lease_is_over_stays_stopped_when_its_mirrors_end()
     {
         await using var bed = new MirrorBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         await bed.RestartAndCopy();
         bed.MayRun = false;
         CallOutcome ended = bed.Disks.Stop();
@@ -161,7 +161,7 @@ public sealed class MirroredDisksTests
     public async Task A_log_over_its_limit_harms_no_write_and_reads_what_it_owes()
     {
         await using var bed = new MirrorBed(logBytes: PolicyRules.DiskLogBytesMin);
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         await bed.RestartAndCopy();
         // The copy's last piece, which may have come after all was applied.
         bed.Apply();
@@ -196,9 +196,9 @@ public sealed class MirroredDisksTests
     public async Task A_copy_that_fills_the_log_is_held_back_until_it_is_read()
     {
         await using var bed = new MirrorBed(logBytes: PolicyRules.DiskLogBytesMin);
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         bed.Restart();
-        await MirrorBed.Until(() => JobOf(bed) is { Paused: true }, "the copy is held back");
+        await MirrorBed.Until(() => bed.Job is { Paused: true }, "the copy is held back");
         Assert.True(bed.Disks.State == DiskMirrorState.Copying, bed.Disks.Detail);
         Assert.InRange(bed.Disks.Progress, 0.1, 0.9);
         await bed.GuestIo("write -P 9 1M 64k");
@@ -216,7 +216,7 @@ public sealed class MirroredDisksTests
     public async Task Another_agent_takes_over_what_its_predecessor_left()
     {
         await using var bed = new MirrorBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         await bed.RestartAndCopy();
         bed.Replace(bed.Follow(DiskMode.Mirror));
         await bed.GuestIo("write -P 5 3M 64k");
@@ -228,7 +228,7 @@ public sealed class MirroredDisksTests
     public async Task A_cut_while_the_copy_is_under_way_is_refused()
     {
         await using var bed = new MirrorBed(logBytes: PolicyRules.DiskLogBytesMin);
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         bed.Restart();
         CallOutcome cut = bed.Disks.Cut();
         Assert.False(cut.Succeeded);
@@ -239,7 +239,7 @@ public sealed class MirroredDisksTests
     public async Task After_stop_nothing_of_the_mirror_is_left_and_the_guest_writes_on()
     {
         await using var bed = new MirrorBed();
-        await bed.Start(RandomDisk());
+        await bed.Start(MirrorBed.RandomDisk());
         await bed.RestartAndCopy();
         CallOutcome stopped = bed.Disks.Stop();
         Assert.True(stopped.Succeeded, stopped.Detail);
@@ -249,15 +249,5 @@ public sealed class MirroredDisksTests
         Assert.Empty(bed.Server.Exports.Names);
         await bed.GuestIo("write -P 5 3M 64k");
         Assert.True(bed.Disks.Stop().Succeeded);
-    }
-
-    private static BlockJobInfo? JobOf(MirrorBed bed) =>
-        bed.Vm.Monitor.Execute(QmpCommands.QueryBlockJobs, TestVm.Deadline).Value.SingleOrDefault();
-
-    private static byte[] RandomDisk()
-    {
-        byte[] disk = new byte[MirrorBed.DiskBytes];
-        new Random(3).NextBytes(disk);
-        return disk;
     }
 }
